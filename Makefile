@@ -1,0 +1,49 @@
+# The verbs people and CI run. Only `make run` and `make test` are needed to start.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: run build test check lint perf lock docs clean
+
+run: build
+	@$(BIN)/lynkr serve $(ARGS)
+
+test: build
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint
+	@$(BIN)/python -m pytest -m "not e2e and not slow" $(ARGS)
+
+lint: build
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+perf: build
+	@$(BIN)/python -m perf $(ARGS)
+
+build: $(VENV)/.built
+
+# Rebuilt when a compiled source, the build description or the lock changes.
+$(VENV)/.built: $(VENV)/.deps setup.py pyproject.toml $(wildcard lynkr/_native/*.pyx lynkr/_native/*.pxd)
+	@$(BIN)/python setup.py --quiet build_ext --inplace --parallel 2
+	@touch $@
+
+$(VENV)/.deps: requirements.lock
+	@sh scripts/preflight.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:
+	@$(PYTHON) -m piptools compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
+	  --no-emit-trusted-host --no-emit-find-links --extra dev --output-file requirements.lock pyproject.toml
+
+docs: build
+	@$(BIN)/python -m lynkr config-schema > docs/lynkr.schema.json
+	@$(BIN)/python -m lynkr cli-reference > docs/cli.md
+
+clean:
+	rm -rf $(VENV) build *.egg-info lynkr/_native/*.c lynkr/_native/*.so

@@ -1,0 +1,141 @@
+"""Header lines on their way through: kept as the bytes they were, minus the ones a proxy must drop.
+
+A block is one growing buffer of ``name: value\\r\\n`` lines, in the order, case and spelling received, so
+that passing a head on is one copy. What to keep is decided per name by ``kind_of``.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from libc.string cimport memcpy
+
+cdef extern from "strings.h" nogil:
+    int strncasecmp(const char* a, const char* b, size_t n)
+
+
+cdef inline bint same(const char* name, Py_ssize_t length, const char* word, Py_ssize_t word_length) noexcept:
+    return length == word_length and strncasecmp(name, word, <size_t>length) == 0
+
+
+cdef Kind kind_of(bytes name) noexcept:
+    """What the proxy does with a header. Switched on the first letter: most headers cost one compare."""
+    cdef const char* text = PyBytes_AS_STRING(name)
+    cdef Py_ssize_t length = len(name)
+    cdef char first = text[0] | 0x20
+    cdef char third
+    if first == c'x':
+        if length < 5:
+            return PASS
+        third = text[2] | 0x20
+        if third == c'a':
+            return API_KEY if same(text, length, b"x-api-key", 9) else PASS
+        if third == c'l':
+            return GATEWAY if length > 8 and strncasecmp(text, b"x-lynkr-", 8) == 0 else PASS
+        if third == c'f':
+            return FORWARDED if length > 12 and strncasecmp(text, b"x-forwarded-", 12) == 0 else PASS
+        if third == c'r':
+            return FORWARDED if same(text, length, b"x-real-ip", 9) else PASS
+    elif first == c'c':
+        if same(text, length, b"content-length", 14):
+            return LENGTH
+        if same(text, length, b"content-type", 12):
+            return CONTENT_TYPE
+        if same(text, length, b"content-encoding", 16):
+            return CONTENT_ENCODING
+        if same(text, length, b"connection", 10):
+            return CONNECTION
+    elif first == c'h':
+        return HOST if same(text, length, b"host", 4) else PASS
+    elif first == c'a':
+        if same(text, length, b"authorization", 13):
+            return AUTHORIZATION
+        if same(text, length, b"anthropic-version", 17):
+            return VERSION
+    elif first == c't':
+        if same(text, length, b"transfer-encoding", 17):
+            return CODING
+        if same(text, length, b"te", 2) or same(text, length, b"trailer", 7):
+            return HOP
+    elif first == c'e':
+        return EXPECT if same(text, length, b"expect", 6) else PASS
+    elif first == c'u':
+        return UPGRADE if same(text, length, b"upgrade", 7) else PASS
+    elif first == c'k':
+        return HOP if same(text, length, b"keep-alive", 10) else PASS
+    elif first == c'p':
+        if length > 6 and strncasecmp(text, b"proxy-", 6) == 0:
+            return HOP
+    elif first == c'f':
+        return FORWARDED if same(text, length, b"forwarded", 9) else PASS
+    elif first == c'v':
+        return FORWARDED if same(text, length, b"via", 3) else PASS
+    return PASS
+
+
+cdef class HeaderBlock:
+    def __cinit__(self):
+        self.capacity = 2048
+        self.length = 0
+        self.data = <char*>PyMem_Malloc(<size_t>self.capacity)
+        if self.data == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
+    cdef void clear(self) noexcept:
+        self.length = 0
+
+    cdef int add(self, bytes name, bytes value) except -1:
+        cdef Py_ssize_t name_length = len(name), value_length = len(value)
+        cdef Py_ssize_t need = self.length + name_length + value_length + 4
+        cdef char* grown
+        if need > self.capacity:
+            grown = <char*>PyMem_Realloc(self.data, <size_t>(need * 2))
+            if grown == NULL:
+                raise MemoryError
+            self.data = grown
+            self.capacity = need * 2
+        memcpy(self.data + self.length, PyBytes_AS_STRING(name), <size_t>name_length)
+        self.length += name_length
+        self.data[self.length] = c':'
+        self.data[self.length + 1] = c' '
+        self.length += 2
+        memcpy(self.data + self.length, PyBytes_AS_STRING(value), <size_t>value_length)
+        self.length += value_length
+        self.data[self.length] = c'\r'
+        self.data[self.length + 1] = c'\n'
+        self.length += 2
+        return 0
+
+    cdef bytes take(self):
+        """The lines so far; the block is empty afterwards."""
+        cdef bytes lines = PyBytes_FromStringAndSize(self.data, self.length)
+        self.length = 0
+        return lines
+
+
+def classify(bytes name not None):
+    """The handling of a header by name, for tests and for the documentation table."""
+    return {
+        PASS: "pass", HOP: "hop", CONNECTION: "connection", LENGTH: "length", CODING: "coding",
+        HOST: "host", EXPECT: "expect", UPGRADE: "upgrade", AUTHORIZATION: "authorization",
+        API_KEY: "api_key", GATEWAY: "gateway", FORWARDED: "forwarded",
+        CONTENT_TYPE: "content_type", CONTENT_ENCODING: "content_encoding", VERSION: "version",
+    }[kind_of(name)]
+
+
+def without(bytes lines not None, names not None):
+    """Header lines without those named (lower case): for what a ``Connection`` header lists."""
+    return b"".join(
+        line for line in lines.splitlines(keepends=True)
+        if line.partition(b":")[0].lower() not in names
+    )
+
+
+def value_of(bytes lines not None, bytes name not None):
+    """The first value of a header in a block, or ``None``. ``name`` in lower case."""
+    for line in lines.split(b"\r\n"):
+        key, _, value = line.partition(b":")
+        if key.lower() == name:
+            return value.strip()
+    return None

@@ -1,0 +1,329 @@
+"""One connection to an upstream: a request out, its reply spliced to the client.
+
+An asyncio protocol over a raw transport, one call at a time. Reply bytes go from the socket through the
+HTTP parser and the usage tee to the client's transport within one callback: head and first body bytes
+in one write, one write per read afterwards, no Python code per event.
+
+    READY ──start──▶ AWAITING ──final head──▶ STREAMING ──end──▶ READY | DEAD
+                         │ lost, late, not HTTP     │ lost, late, cut short
+                         ▼                          ▼
+                 call.upstream_failed        call.reply_broken
+
+The call (``gateway/exchange.py``) is asked or told once per phase:
+
+    reply_head(outbound) -> (head bytes, tee | None, chunked)   build the client's head
+    reply_done(outbound)                                        everything was passed on
+    upstream_failed(outbound, kind, message)                    nothing was passed on yet
+    reply_broken(outbound, kind, message)                       something was
+
+Memory per open stream: one read of the loop (at most 256 KB, uvloop's buffer) plus the client's write
+buffer limit, after which this socket is not read until the client has caught up.
+"""
+
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from lynkr._native.clock cimport monotonic_ns, monotonic_s
+from lynkr._native.headers cimport (
+    CODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, GATEWAY, HOP, LENGTH, UPGRADE, HeaderBlock,
+    Kind, kind_of,
+)
+from lynkr._native.inbound cimport Inbound
+from lynkr._native.sse cimport ReplyTee
+
+cdef enum:
+    HEAD_BYTES_MAX = 262144      # a reply head; providers send 1 to 4 KB
+    JOIN_BYTES_MAX = 16384       # below this one copy is cheaper than a gathered write
+
+cdef bytes LAST_CHUNK = b"0\r\n\r\n"
+
+
+cdef class Outbound:
+    def __init__(self, owner, origin, int generation):
+        self.owner = owner
+        self.origin = origin
+        self.generation = generation
+        self.block = HeaderBlock()
+        self.pieces = []
+        self.phase = READY
+        self.born = self.idle_since = monotonic_s()
+        self.parser = HttpResponseParser(self)
+
+    # --- a call -----------------------------------------------------------------------------
+
+    def start(self, call, Inbound client, bytes head not None, bytes body not None, *,
+              double first_byte_timeout_s, double idle_timeout_s, double total_timeout_s) -> None:
+        """Write one request. ``client`` receives the reply; ``call`` hears how it went."""
+        assert self.phase == READY
+        self.call = call
+        self.client = client
+        self.phase = AWAITING
+        self.tee = None
+        self.status = 0
+        self.reason = b""
+        self.head = self.content_type = self.content_encoding = self.length = self.client_head = None
+        self.chunked = self.close_delimited = self.got_bytes = self.frame = False
+        self.informational = self.complete = self.paused = self.keep_alive = False
+        self.body_bytes = 0
+        self.first_byte_ns = self.last_byte_ns = 0
+        self.calls += 1
+        self.first_byte_timeout_s = first_byte_timeout_s
+        self.idle_timeout_s = idle_timeout_s
+        self.block.clear()
+        self.written_ns = monotonic_ns()
+        self.deadline = self.written_ns * 1e-9 + first_byte_timeout_s
+        self.call_deadline = self.written_ns * 1e-9 + total_timeout_s
+        if len(body) <= JOIN_BYTES_MAX:
+            self.transport.write(head + body)
+        else:
+            self.transport.writelines([head, body])
+
+    def cancel(self) -> None:
+        """The client has left: hang up at once, so that the provider stops generating."""
+        self._detach()
+        self.poisoned = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+    cdef object _detach(self):
+        cdef object call = self.call
+        self.call = None
+        self.client = None
+        self.tee = None
+        self.pieces.clear()
+        self.deadline = 0
+        return call
+
+    def pause(self):
+        if not self.paused and self.phase != DEAD:
+            self.paused = True
+            self.transport.pause_reading()
+
+    def resume(self):
+        if self.paused and self.phase != DEAD:
+            self.paused = False
+            self.deadline = monotonic_s() + self.idle_timeout_s
+            self.transport.resume_reading()
+
+    def check_deadline(self, double now):
+        """Called by the pool's sweeper about once a second."""
+        if self.call is None:
+            return
+        if now > self.call_deadline:
+            self._broken("upstream_total_timeout", "The call took longer than upstream.total_timeout_s allows.")
+        elif now < self.deadline or self.paused:
+            return
+        elif self.phase == AWAITING:
+            self._broken("upstream_timeout", f"The upstream sent nothing for {self.first_byte_timeout_s:g} s.")
+        elif self.phase == STREAMING:
+            self._broken("upstream_idle", f"The upstream was silent for {self.idle_timeout_s:g} s.")
+
+    # --- asyncio protocol -------------------------------------------------------------------
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, bytes data):
+        if self.call is None:
+            # Nothing was asked: a reply that goes on after its end, or a farewell. Never reuse it.
+            self.poisoned = True
+            self.transport.abort()
+            return
+        if not self.got_bytes:
+            self.got_bytes = True
+            self.first_byte_ns = monotonic_ns()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserCallbackError as error:
+            self.call.crashed(error.__context__ or error)
+            self._broken("internal_error", "The gateway failed while reading the reply.")
+            return
+        except (HttpParserError, HttpParserUpgrade) as error:
+            if self.call is not None and not self.complete:
+                self._forward()
+                self._broken("upstream_protocol", f"The upstream's reply is not valid HTTP/1.1: {error}.")
+                return
+            self.poisoned = True  # the reply is whole; only what follows it is not
+        if self.call is None:
+            return
+        if self.phase == AWAITING and self.block.length > HEAD_BYTES_MAX:
+            self._broken("upstream_protocol", "The upstream's reply head is too large.")
+            return
+        self._forward()
+
+    def eof_received(self):
+        return False
+
+    def connection_lost(self, exc):
+        self.poisoned = True
+        if self.call is not None:
+            if self.phase == STREAMING and self.close_delimited and exc is None:
+                self.complete = True
+                self._forward()
+            elif self.phase == AWAITING:
+                self._broken("upstream_closed", "The upstream closed the connection without a reply.")
+            else:
+                self._broken("upstream_closed", "The upstream closed the connection in the middle of its reply.")
+        self.phase = DEAD
+        self.transport = None
+        self.parser = None
+        self.owner.closed(self)
+
+    def pause_writing(self):
+        pass  # the request is in memory already, within body_bytes_max
+
+    def resume_writing(self):
+        pass
+
+    # --- parser callbacks -------------------------------------------------------------------
+
+    def on_message_begin(self):
+        if self.complete:
+            self.poisoned = True
+
+    def on_status(self, bytes text):
+        self.reason += text
+
+    def on_header(self, bytes name, bytes value):
+        cdef Kind kind
+        if self.phase != AWAITING or self.complete:
+            return  # a trailer
+        kind = kind_of(name)
+        if kind == LENGTH:
+            self.length = value
+        elif kind == CODING:
+            self.chunked = True
+        elif kind == HOP or kind == CONNECTION or kind == UPGRADE or kind == GATEWAY:
+            pass
+        else:
+            if kind == CONTENT_TYPE:
+                self.content_type = value
+            elif kind == CONTENT_ENCODING:
+                self.content_encoding = value
+            self.block.add(name, value)
+
+    def on_headers_complete(self):
+        if self.complete:
+            return
+        self.status = self.parser.get_status_code()
+        if 100 <= self.status < 200:
+            self.informational = True
+            self.block.clear()
+            self.length = None
+            self.chunked = False
+            return
+        self.head = self.block.take()
+        self.close_delimited = (
+            self.length is None and not self.chunked and self.status != 204 and self.status != 304
+        )
+        client_head, tee, frame = self.call.reply_head(self)
+        self.client_head = client_head
+        self.tee = tee
+        self.frame = frame
+        self.phase = STREAMING
+        self.client.feed_from(self)
+
+    def on_body(self, bytes data):
+        if self.complete or self.poisoned:
+            return
+        self.pieces.append(data)
+
+    def on_message_complete(self):
+        if self.complete:
+            return
+        if self.informational:
+            self.informational = False
+            self.status = 0
+            self.reason = b""
+            return
+        self.complete = True
+        # Asked now: the parser forgets the framing of a message once it is over.
+        self.keep_alive = self.parser.should_keep_alive()
+
+    # --- the splice -------------------------------------------------------------------------
+
+    cdef int _forward(self) except -1:
+        """Everything the last read brought goes to the client in one write."""
+        cdef bytes body, out
+        cdef Inbound client = self.client
+        if self.phase != STREAMING:
+            return 0
+        if len(self.pieces) == 1:
+            body = <bytes>self.pieces[0]
+        else:
+            body = b"".join(self.pieces)
+        self.pieces.clear()
+        if len(body) != 0:
+            self.body_bytes += len(body)
+            if self.tee is not None:
+                self.tee.feed(body)
+            if self.frame:
+                out = b"%x\r\n%b\r\n" % (len(body), body)
+            else:
+                out = body
+        else:
+            out = body
+        if self.complete and self.tee is not None and self.tee.events and not self.tee.blind and self.tee.begun and not self.tee.ended:
+            # The framing is whole but the conversation is not: passing this on as a clean end would
+            # make Claude Code stop silently in the middle of a tool call.
+            if len(out) != 0 or self.client_head is not None:
+                client.write(out if self.client_head is None else self.client_head + out)
+                self.client_head = None
+            return self._broken("upstream_truncated", "The upstream ended the stream before its end marker.")
+        if self.complete and self.frame:
+            out = out + LAST_CHUNK if len(out) != 0 else LAST_CHUNK
+        if self.client_head is not None:
+            out = self.client_head + out
+            self.client_head = None
+        if len(out) != 0:
+            client.write(out)
+        if self.complete:
+            return self._complete()
+        self.deadline = monotonic_s() + self.idle_timeout_s
+        return 0
+
+    cdef int _complete(self) except -1:
+        cdef object call
+        cdef Inbound client = self.client
+        cdef bint reusable = (
+            not self.poisoned and not self.close_delimited and self.keep_alive
+            and self.transport.get_write_buffer_size() == 0
+        )
+        self.last_byte_ns = monotonic_ns()
+        if self.paused and reusable:
+            self.paused = False
+            self.transport.resume_reading()
+        call = self._detach()
+        self.phase = READY
+        self.idle_since = self.last_byte_ns * 1e-9
+        if not reusable:
+            self.poisoned = True
+            self.transport.close()
+        self.owner.released(self, reusable)
+        call.reply_done(self)
+        return 0
+
+    cdef int _broken(self, str kind, str message) except -1:
+        cdef bint begun = self.phase == STREAMING
+        cdef object call
+        if begun and self.client_head is not None:
+            # The head was still waiting for its first bytes; it counts as sent.
+            self.client.write(self.client_head)
+            self.client_head = None
+        self.last_byte_ns = monotonic_ns()
+        call = self._detach()
+        self.poisoned = True
+        if self.transport is not None and self.phase != DEAD:
+            self.transport.abort()
+        if begun:
+            call.reply_broken(self, kind, message)
+        else:
+            call.upstream_failed(self, kind, message)
+        return 0
+
+    @property
+    def alive(self) -> bool:
+        return self.phase == READY and not self.poisoned and self.transport is not None and not self.transport.is_closing()

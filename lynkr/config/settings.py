@@ -1,0 +1,151 @@
+"""The settings tree: every key, its unit, its default and the reason for it.
+
+Plain data. Nothing here reads a file or the environment (``loader`` does) and nothing below the
+entry point reads either: code receives its own section as an argument. Units are in the names;
+every bound is finite, because a gateway that waits or buffers without limit is a gateway that falls
+over.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every table in the file: immutable, and an unknown key is an error."""
+
+
+class Server(Section, frozen=True):
+    """Where the gateway listens and how it stops."""
+
+    host: str = "127.0.0.1"  # loopback; any other address needs auth.required and a key
+    port: int = 8081  # 0 asks the system for a free one
+    unix_socket: str = ""  # path of an additional Unix socket, for a proxy on the same host
+    workers: int = 1  # processes sharing the port; one per core is plenty
+    state_dir: str = "~/.local/state/lynkr"
+    trusted_proxies: list[
+        str
+    ] = []  # addresses or networks whose X-Forwarded-* headers are believed
+    drain_s: float = 30.0  # after SIGTERM, how long open streams may go on before they are ended
+
+
+class Limits(Section, frozen=True):
+    """What one client may cost before it is refused. Each limit names the status it answers
+    with."""
+
+    body_bytes_max: int = 64 * MIB  # 413; agent bodies reach a few MB, images tens
+    header_bytes_max: int = 64 * KIB  # 431; Claude Code sends about 2 KB, some SSO cookies 16 KB
+    header_count_max: int = 128  # 431; agents send about 25
+    header_timeout_s: float = 15.0  # 408; from the first byte of a head to its end
+    body_timeout_s: float = 60.0  # 408; silence inside a body
+    keepalive_timeout_s: float = 120.0  # an idle client connection is closed; above nginx's 60 s
+    pipeline_max: int = 64  # requests of one connection parsed ahead of their turn
+    connections_max: int = 10_000  # client connections per worker; more are refused with 503
+    write_buffer_bytes: int = 64 * KIB  # a slow client pauses its upstream above this
+
+
+class Upstream(Section, frozen=True):
+    """Deadlines and the pool towards the providers."""
+
+    connect_timeout_s: float = 10.0  # TCP, proxy CONNECT and TLS together
+    first_byte_timeout_s: float = (
+        600.0  # the SDKs' own default; non-streamed thinking takes minutes
+    )
+    idle_timeout_s: float = 300.0  # silence inside a reply; thinking models are silent for minutes
+    total_timeout_s: float = 7200.0  # a whole call
+    pool_idle_s: float = 55.0  # below the 60 s after which common load balancers hang up
+    pool_life_s: float = 3600.0  # a pooled connection is retired after this, so DNS changes arrive
+    connections_max: int = 4096  # per origin and worker
+    queue_max: int = 1024  # calls waiting for a connection when all are busy; more are refused, 503
+    queue_timeout_s: float = 10.0  # and how long each may wait, 504
+    proxy: str = ""  # forward proxy; empty means HTTPS_PROXY / NO_PROXY from the environment
+    no_proxy: str = ""  # hosts reached directly; comma separated, as in NO_PROXY
+    ca_file: str = ""  # extra trusted certificates (PEM), beside the system store
+
+
+AuthMode = Literal["", "key", "client", "none"]
+
+
+class Provider(Section, frozen=True):
+    """One endpoint with its credential. The table's name is the user's."""
+
+    kind: str  # an entry of the provider catalog
+    base_url: str = ""  # overrides the catalog's
+    api_key: str = ""  # "${ENV}" is expanded; never logged; empty: the catalog's usual variable
+    auth: AuthMode = ""  # key, client (pass the caller's own credential on), none; "" means key
+    apis: list[str] = []  # overrides what the catalog says the endpoint serves
+    models: dict[str, str] = {}  # alias = model name at the provider
+    headers: dict[str, str] = {}  # sent with every request, replacing the client's own of that name
+
+
+class Routing(Section, frozen=True):
+    """Which provider a request goes to when its model name does not say."""
+
+    default: str = ""  # provider, or "provider:model"; "" means the first that serves the API
+    simple: str = ""
+    medium: str = ""
+    complex: str = ""
+    reasoning: str = ""
+
+
+class Tokens(Section, frozen=True):
+    tools: Literal["off", "session", "request"] = "off"
+    results: Literal["off", "lossless", "recoverable"] = "off"
+
+
+class Cache(Section, frozen=True):
+    mode: Literal["off", "exact", "semantic"] = "off"
+
+
+class Memory(Section, frozen=True):
+    enabled: bool = False
+
+
+class Key(Section, frozen=True):
+    """A static virtual key. Only its digest is known here."""
+
+    name: str
+    digest: str  # "sha256:<64 hex>", as `lynkr keys hash` prints it
+    team: str = ""
+    admin: bool = False  # may use /admin
+
+
+class Auth(Section, frozen=True):
+    required: bool = False  # true: every inference call needs one of the keys; needed off loopback
+    keys: list[Key] = []
+
+
+class Storage(Section, frozen=True):
+    database_url: str = "sqlite:///lynkr.db"
+    shared_url: str = ""
+
+
+class Log(Section, frozen=True):
+    """Where the JSON lines go: one per call, no bodies and no keys."""
+
+    access: str = "stderr"  # stderr, stdout, off, or a file path (reopened on SIGHUP)
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    buffer_bytes_max: int = (
+        8 * MIB
+    )  # lines waiting for a slow disk; beyond it they are dropped, counted
+
+
+class Settings(Section, frozen=True):
+    """The whole file."""
+
+    server: Server = Server()
+    limits: Limits = Limits()
+    upstream: Upstream = Upstream()
+    providers: dict[str, Provider] = {}
+    routing: Routing = Routing()
+    tokens: Tokens = Tokens()
+    cache: Cache = Cache()
+    memory: Memory = Memory()
+    auth: Auth = Auth()
+    storage: Storage = Storage()
+    log: Log = Log()

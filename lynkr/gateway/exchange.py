@@ -1,0 +1,247 @@
+"""Exchange: one call, from its bytes to its Record.
+
+Each phase fills its own slots, once, and none reaches back:
+
+    admit   request, principal        who is calling          (at the head, in ``server/front``)
+    read    model_token, stream       what the bytes ask for
+    route   planned                   where they go
+    write   head, body                what goes there
+    send    outbound, attempts        on a connection
+    stream  reply_*, tee              the reply passes by     (compiled, in ``_native/outbound``)
+    settle  Record                    when the client is served
+
+The phases up to ``send`` are in ``pipeline``; this class holds the slots and hears from the
+connection. Every call, good or bad, ends in ``settle`` exactly once.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lynkr._native.inbound import Inbound, InboundRequest
+from lynkr._native.outbound import Outbound
+from lynkr._native.sse import ReplyTee
+from lynkr.errors import GatewayError, Source
+from lynkr.gateway.lanes import chunk, error_reply, reply_head, tee_for
+from lynkr.gateway.rules import PlannedRoute, Rules
+from lynkr.policies.failover import Failure, judge
+from lynkr.policies.record import EndedBy
+from lynkr.wire.format import Api, Reading
+
+
+class Desk(Protocol):
+    """What a call needs from its worker."""
+
+    def next_request_id(self) -> str: ...
+    def opened(self, exchange: Exchange) -> None: ...
+    def streaming(self, change: int) -> None: ...
+    def settled(self, exchange: Exchange) -> None: ...
+    def crashed(self, error: BaseException) -> None: ...
+
+
+class Exchange:
+    """One call under way. Slots are set once, in the order they are listed."""
+
+    __slots__ = (
+        "_settled", "api", "attempts", "body", "desk", "ended_by", "error", "error_source", "head",
+        "inbound", "model_token", "outbound", "planned", "reading", "reply_begun", "reply_bytes",
+        "reply_status", "request", "request_id", "reused", "rules", "stream", "tee",
+        "times_first_ns", "times_last_ns", "times_written_ns", "waiting_for",
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk, rules: Rules, inbound: Inbound, request: InboundRequest) -> None:
+        self.desk = desk
+        self.rules = rules
+        self.inbound = inbound
+        self.request = request
+        self.api: Api = request.route
+        self.request_id = desk.next_request_id()
+        self.model_token = b""
+        self.stream = False
+        self.planned: PlannedRoute | None = None
+        self.head = b""
+        self.body = b""
+        self.outbound: Outbound | None = None
+        self.waiting_for: PlannedRoute | None = None
+        self.attempts = 0
+        self.reused = False
+        self.reading: Reading | None = None
+        self.tee: ReplyTee | None = None
+        self.reply_begun = False
+        self.reply_status = 0
+        self.reply_bytes = 0
+        self.times_written_ns = 0
+        self.times_first_ns = 0
+        self.times_last_ns = 0
+        self.ended_by: EndedBy = "complete"
+        self.error = ""
+        self.error_source: Source | str = ""
+        self._settled = False
+
+    # --- sending ----------------------------------------------------------------------------
+
+    def send(self, planned: PlannedRoute) -> None:
+        """To a pooled connection at once, or to a new one when it is open."""
+        outbound = planned.pool.take()
+        if outbound is not None:
+            self.connected(outbound, reused=True)
+        else:
+            self.waiting_for = planned
+            planned.pool.open(self)
+
+    def connected(self, outbound: Outbound, *, reused: bool) -> None:
+        self.waiting_for = None
+        self.outbound = outbound
+        self.reused = reused
+        self.attempts += 1
+        limits = self.rules.settings.upstream
+        outbound.start(
+            self,
+            self.inbound,
+            self.head,
+            self.body,
+            first_byte_timeout_s=limits.first_byte_timeout_s,
+            idle_timeout_s=limits.idle_timeout_s,
+            total_timeout_s=limits.total_timeout_s,
+        )
+        self.times_written_ns = outbound.written_ns
+
+    def connect_failed(self, error: GatewayError) -> None:
+        self.waiting_for = None
+        self.refuse(error)
+
+    # --- the reply, told by the connection ----------------------------------------------------
+
+    def reply_head(self, outbound: Outbound) -> tuple[bytes, ReplyTee | None, bool]:
+        """The client's head, who reads along, and whether the body is framed in chunks."""
+        assert self.planned is not None
+        self.reply_begun = True
+        self.reply_status = outbound.status
+        self.times_first_ns = outbound.first_byte_ns
+        self.request.drop_body()  # nothing can be sent again from here on
+        self.body = b""
+        self.reading, self.tee = tee_for(self.api, outbound)
+        if self.reading is not None and self.reading.events:
+            self.desk.streaming(1)
+        head, chunked = reply_head(
+            outbound, self.request, self.planned, self.request_id, self.overhead_us
+        )
+        return head, self.tee, chunked
+
+    def reply_done(self, outbound: Outbound) -> None:
+        self.reply_bytes = outbound.body_bytes
+        self.times_last_ns = outbound.last_byte_ns
+        framed = outbound.length is not None or not self.request.http_1_0
+        self.inbound.end(framed)
+        self.settle()
+
+    def upstream_failed(self, outbound: Outbound, kind: str, message: str) -> None:
+        """Nothing has reached the client: another try is possible."""
+        verdict = judge(
+            Failure(kind, reused=self.reused, got_bytes=outbound.got_bytes, attempts=self.attempts)
+        )
+        if verdict.retry:
+            assert self.planned is not None
+            self.planned.pool.retried_total += 1
+            self.outbound = None
+            self.waiting_for = self.planned
+            self.planned.pool.open(self)
+            return
+        self.refuse(
+            GatewayError(
+                kind, verdict.status, message, source=verdict.source, retryable=True,
+                hint=f"(provider {self.planned.route.endpoint.name})" if self.planned else None,
+            )
+        )  # fmt: skip
+
+    def reply_broken(self, outbound: Outbound, kind: str, message: str) -> None:
+        """Part of a reply has reached the client: say so in its dialect, and end uncleanly."""
+        self.reply_bytes = outbound.body_bytes
+        self.times_last_ns = outbound.last_byte_ns
+        source: Source = "gateway" if kind == "internal_error" else "upstream"
+        self._break_off(GatewayError(kind, 502, message, source=source, retryable=True), "upstream")
+
+    def crashed(self, error: BaseException) -> None:
+        self.desk.crashed(error)
+
+    # --- ends -------------------------------------------------------------------------------
+
+    def refuse(self, error: GatewayError) -> None:
+        """End the call with the gateway's own error, before any byte of a reply."""
+        keep = self.request.keep_alive
+        self.error = error.kind
+        self.error_source = error.source
+        self.ended_by = "upstream" if error.source == "upstream" else "gateway"
+        self.reply_status = error.status
+        reply, self.reply_bytes = error_reply(
+            error, self.api, self.request_id, keep=keep, http_1_0=self.request.http_1_0,
+            more=self.planned.reply_lines if self.planned is not None else b"",
+        )  # fmt: skip
+        self.inbound.send(reply)
+        self.inbound.end(keep)
+        self.settle()
+
+    def shut_down(self) -> None:
+        """The gateway stops and the call has had its time."""
+        error = GatewayError(
+            "gateway_shutdown",
+            503,
+            "The gateway is shutting down.",
+            source="gateway",
+            retryable=True,
+        )
+        outbound = self._let_go()
+        if self.reply_begun:
+            self.reply_bytes = outbound.body_bytes if outbound is not None else 0
+            self._break_off(error, "gateway")
+        else:
+            self.refuse(error)
+
+    def client_left(self) -> None:
+        """Hang up on the upstream at once, so that it stops generating."""
+        outbound = self._let_go()
+        if outbound is not None:
+            self.reply_bytes = outbound.body_bytes
+        self.ended_by = "client"
+        self.settle()
+
+    def settle(self) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        if self.reading is not None and self.reading.events:
+            self.desk.streaming(-1)
+        self.desk.settled(self)
+
+    @property
+    def overhead_us(self) -> int:
+        """Time inside the gateway: last byte of the request to the upstream write, connecting
+        included."""
+        return (self.times_written_ns - self.request.ready_ns) // 1000
+
+    def _let_go(self) -> Outbound | None:
+        """Stop whatever is being waited for; what was learned so far stays readable."""
+        if self.waiting_for is not None:
+            self.waiting_for.pool.forget(self)
+            self.waiting_for = None
+        outbound, self.outbound = self.outbound, None
+        if outbound is not None and not self._settled:
+            outbound.cancel()
+        return outbound
+
+    def _break_off(self, error: GatewayError, ended_by: EndedBy) -> None:
+        self.error = error.kind
+        self.error_source = error.source
+        self.ended_by = ended_by
+        last = b""
+        tee = self.tee
+        if tee is not None and self.reading is not None and self.reading.events and not tee.blind:
+            # A half-sent event is ended by the line end and takes the error as its
+            # rest: clients look
+            # at the event name first. In an encoded stream no plain event can be added.
+            event = self.api.format.error_event(error)
+            last = event if tee.at_boundary else b"\n" + event
+            if not self.request.http_1_0:
+                last = chunk(last)
+        self.inbound.end_broken(last, self.request.http_1_0)
+        self.settle()

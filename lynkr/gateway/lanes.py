@@ -1,0 +1,110 @@
+"""How bytes return: the client's reply head, who reads along, and the gateway's own replies.
+
+Splice and edit replies pass unchanged; only the head differs, by hop-by-hop headers and the
+gateway's own ``x-lynkr-*`` lines.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from lynkr._native.inbound import InboundRequest
+from lynkr._native.outbound import Outbound
+from lynkr._native.sse import ReplyTee
+from lynkr.errors import GatewayError
+from lynkr.gateway.rules import PlannedRoute
+from lynkr.wire import openai_chat
+from lynkr.wire.encoding import decoder_for
+from lynkr.wire.format import Api, Reading
+
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+def chunk(data: bytes) -> bytes:
+    """One piece in chunked framing."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def tee_for(api: Api, outbound: Outbound) -> tuple[Reading | None, ReplyTee | None]:
+    """Who reads this reply along. Error replies are passed on unread."""
+    if outbound.status != 200 or outbound.content_type is None:
+        return None, None
+    content_type = outbound.content_type.lower()
+    if content_type.startswith(b"text/event-stream"):
+        reading = api.format.events
+    elif content_type.startswith(b"application/json"):
+        reading = api.body
+    else:
+        return None, None
+    decoder = decoder_for(outbound.content_encoding)
+    return reading, reading.tee(decoder)
+
+
+def reply_head(
+    outbound: Outbound,
+    request: InboundRequest,
+    planned: PlannedRoute,
+    request_id: str,
+    overhead_us: int,
+) -> tuple[bytes, bool]:
+    """The head for the client, and whether the body goes out in chunks."""
+    chunked = False
+    if outbound.length is not None and not outbound.chunked:
+        framing = b"content-length: %b\r\n" % outbound.length
+    elif outbound.status in (204, 304):
+        framing = b""
+    elif request.http_1_0:
+        framing = b"connection: close\r\n"
+    else:
+        framing = b"transfer-encoding: chunked\r\n"
+        chunked = True
+    if not request.keep_alive and framing != b"connection: close\r\n":
+        framing += b"connection: close\r\n"
+    elif request.http_1_0 and outbound.length is not None:
+        framing += b"connection: keep-alive\r\n"
+    head = b"HTTP/1.1 %d %b\r\n%b%bx-lynkr-request-id: %b\r\nx-lynkr-overhead-us: %d\r\n%b\r\n" % (
+        outbound.status,
+        outbound.reason,
+        outbound.head,
+        planned.reply_lines,
+        request_id.encode(),
+        overhead_us,
+        framing,
+    )
+    return head, chunked
+
+
+def error_reply(
+    error: GatewayError,
+    api: Api | None,
+    request_id: str,
+    *,
+    keep: bool,
+    http_1_0: bool = False,
+    more: bytes = b"",
+) -> tuple[bytes, int]:
+    """A whole reply that the gateway gives itself, in the dialect of the route, and its body's
+    length."""
+    encode = api.format.error_body if api is not None else openai_chat.error_body
+    body = encode(error, request_id)
+    connection = (
+        b"connection: close\r\n"
+        if not keep
+        else (b"connection: keep-alive\r\n" if http_1_0 else b"")
+    )
+    challenge = b"www-authenticate: Bearer\r\n" if error.status == 401 else b""
+    reply = (
+        b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+        b"%b%bx-lynkr-request-id: %b\r\nx-lynkr-error: %b\r\n%b\r\n%b"
+    ) % (
+        error.status,
+        _REASONS.get(error.status, b"Error"),
+        len(body),
+        challenge,
+        more,
+        request_id.encode(),
+        error.kind.encode(),
+        connection,
+        body,
+    )
+    return reply, len(body)

@@ -1,0 +1,94 @@
+"""After the last byte: the call's Record. The client is already served, and nothing here can fail
+it."""
+
+from __future__ import annotations
+
+import time
+
+from lynkr._native.inbound import InboundRequest
+from lynkr.errors import GatewayError
+from lynkr.gateway.exchange import Exchange
+from lynkr.policies.access import ANONYMOUS
+from lynkr.policies.record import Record
+from lynkr.wire.message import ReplyFacts
+
+_NOTHING = ReplyFacts()
+
+
+def record_of(exchange: Exchange, client: str) -> Record:
+    """The settled facts of a call; pure but for the clock."""
+    request, planned = exchange.request, exchange.planned
+    now_ns = time.monotonic_ns()
+    accepted_ns = request.accepted_ns
+    last_ns = exchange.times_last_ns or now_ns
+    tee, reading = exchange.tee, exchange.reading
+    facts = reading.read(tee) if tee is not None and reading is not None else _NOTHING
+    written_ns, first_ns = exchange.times_written_ns, exchange.times_first_ns
+    principal = request.principal or ANONYMOUS
+    return Record(
+        request_id=exchange.request_id,
+        accepted_at=time.time() - (now_ns - accepted_ns) / 1e9,
+        api=exchange.api.name,
+        path=exchange.api.shown_path,
+        client=client,
+        principal=principal.name,
+        team=principal.team,
+        provider=planned.provider if planned is not None else "",
+        lane=planned.lane if planned is not None else "none",
+        model_asked=planned.asked if planned is not None else "",
+        model=planned.route.model if planned is not None else "",
+        model_replied=facts.model,
+        stream=exchange.stream,
+        status=exchange.reply_status,
+        ended_by=exchange.ended_by,
+        error=exchange.error or facts.error,
+        error_source=exchange.error_source or ("upstream" if facts.error else ""),
+        stop_reason=facts.stop_reason,
+        request_bytes=request.body_length,
+        reply_bytes=exchange.reply_bytes,
+        attempts=exchange.attempts,
+        connection_reused=exchange.reused,
+        overhead_us=exchange.overhead_us if written_ns else None,
+        upstream_write_ms=(written_ns - accepted_ns) / 1e6 if written_ns else None,
+        first_byte_ms=(first_ns - accepted_ns) / 1e6 if first_ns else None,
+        last_byte_ms=(last_ns - accepted_ns) / 1e6,
+        usage=facts.usage,
+    )
+
+
+def refusal_record(
+    request: InboundRequest | None, error: GatewayError, request_id: str, client: str
+) -> Record:
+    """The record of a request that never became a call: no key, too large, not HTTP."""
+    now_ns = time.monotonic_ns()
+    accepted_ns = request.accepted_ns if request is not None else now_ns
+    api = request.route if request is not None else None
+    return Record(
+        request_id=request_id,
+        accepted_at=time.time() - (now_ns - accepted_ns) / 1e9,
+        api=api.name if api is not None else "",
+        path=api.shown_path if api is not None else "",
+        client=client,
+        principal=ANONYMOUS.name,
+        team="",
+        provider="",
+        lane="none",
+        model_asked="",
+        model="",
+        model_replied="",
+        stream=False,
+        status=error.status,
+        ended_by="gateway",
+        error=error.kind,
+        error_source=error.source,
+        stop_reason="",
+        request_bytes=request.body_length if request is not None else 0,
+        reply_bytes=0,
+        attempts=0,
+        connection_reused=False,
+        overhead_us=None,
+        upstream_write_ms=None,
+        first_byte_ms=None,
+        last_byte_ms=(now_ns - accepted_ns) / 1e6,
+        usage=_NOTHING.usage,
+    )

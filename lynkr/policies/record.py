@@ -1,0 +1,62 @@
+"""Record: the settled facts of one call, written once, after the last byte.
+
+The only thing that leaves the hot path: the log line, the metrics and (later) the ledger are all
+made from it. It holds no prompt, no reply text and no credential, so nothing downstream can leak
+one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from lynkr.wire.message import Usage
+
+# Who ended the call: "complete" is the upstream's own end marker, anything else cut it short.
+EndedBy = Literal["complete", "client", "upstream", "gateway"]
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """One call. Times are milliseconds since ``accepted_at``; ``None`` means it never got there."""
+
+    request_id: str
+    accepted_at: float  # unix seconds: first byte of the request head was read
+    api: str  # messages | count_tokens | chat | responses | embeddings
+    path: str
+    client: str  # address, from X-Forwarded-For only when the peer is a trusted proxy
+    principal: str  # key name, or "anonymous"
+    team: str
+    provider: str
+    lane: str  # splice | edit | translate | cache | none (ended before a lane was chosen)
+    model_asked: str
+    model: str  # what the upstream was asked for
+    model_replied: str  # what the upstream said it used
+    stream: bool
+    status: int  # as sent to the client; 0 when the client left before any head
+    ended_by: EndedBy
+    error: str  # kind of the gateway's own error, or ""
+    error_source: str  # client | upstream | gateway, or ""
+    stop_reason: str
+    request_bytes: int  # body as received
+    reply_bytes: int  # body as sent
+    attempts: int  # upstream sends, 0 when none was made
+    connection_reused: bool
+    overhead_us: int | None  # accept of the last request byte to upstream write
+    upstream_write_ms: float | None
+    first_byte_ms: float | None  # time_to_first_token as the client sees it
+    last_byte_ms: float
+    usage: Usage
+
+
+class PoolGauge(msgspec.Struct, frozen=True):
+    """One origin's connections as its pool sees them now. The totals count since the pool was
+    made."""
+
+    origin: str
+    active: int
+    idle: int
+    waiting: int
+    opened_total: int
+    reused_total: int
+    retried_total: int

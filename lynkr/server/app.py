@@ -1,0 +1,319 @@
+"""Gateway: one worker, built from a configuration; the composition root.
+
+Owns the event loop's listeners, the pool, the rules in force, the calls under way and the sweeper.
+All parts are made here and given what they need; none reaches for another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from lynkr._native.inbound import Inbound, InboundRequest
+from lynkr.config.settings import Settings, Upstream
+from lynkr.demo import origin as demo_origin
+from lynkr.errors import GatewayError
+from lynkr.gateway.exchange import Exchange
+from lynkr.gateway.rules import Rules
+from lynkr.gateway.settle import record_of, refusal_record
+from lynkr.policies.record import Record
+from lynkr.server import control
+from lynkr.server.front import Front, TrustedProxies, inbound_limits
+from lynkr.server.listing import Listing
+from lynkr.server.routes import application
+from lynkr.telemetry.log import AccessLog
+from lynkr.telemetry.metrics import Gauges, Metrics
+from lynkr.telemetry.shared import Board, Publisher
+from lynkr.upstream.connection import Connector
+from lynkr.upstream.pool import Pool
+
+BACKLOG = 4096  # the kernel caps it at net.core.somaxconn
+SWEEP_S = 1.0  # how late a deadline may be noticed
+Reload = Callable[[], list[str]]
+
+
+def forward_proxy(settings: Upstream, environ: Mapping[str, str]) -> Upstream:
+    """The upstream section with the environment's proxy where the file names none."""
+    import msgspec
+
+    def variable(name: str) -> str:
+        return environ.get(name) or environ.get(name.lower()) or ""
+
+    return msgspec.structs.replace(
+        settings,
+        proxy=settings.proxy or variable("HTTPS_PROXY") or variable("ALL_PROXY"),
+        no_proxy=settings.no_proxy or variable("NO_PROXY"),
+    )
+
+
+class Gateway:
+    """One worker process's gateway. ``start``, then ``stop``; ``reload`` in between."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        environ: Mapping[str, str] | None = None,
+        on_record: Callable[[Record], object] | None = None,
+        log: AccessLog | None = None,
+        board: Board | None = None,
+        slot: int = 0,
+        listener: socket.socket | None = None,
+        reload: Reload | None = None,
+    ) -> None:
+        self.settings = settings
+        self.draining = False
+        self._environ = dict(environ or {})
+        self._on_record = on_record
+        self._log = log or AccessLog(settings.log)
+        self._board = board or Board(1)
+        self._slot = slot
+        self._listener = listener
+        self._reload = reload
+        self._gauges = Gauges()
+        self._calls: set[Exchange] = set()
+        self._idle = asyncio.Event()
+        self._request_prefix = f"req_{secrets.token_hex(6)}"
+        self._request_count = 0
+        self._servers: list[asyncio.Server] = []
+        self._session: aiohttp.ClientSession | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        self.port = 0
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Listen. Raises ``ConfigError`` or ``OSError`` and leaves nothing open then."""
+        loop = self._loop = asyncio.get_running_loop()
+        settings = self.settings
+        upstream = forward_proxy(settings.upstream, self._environ)
+        self._connector = Connector(upstream, {"demo": demo_origin.dial})
+        self._pool = Pool(upstream, self._connector, loop.time)
+        self.rules = Rules(settings, self._environ, self._pool)
+        self._trusted = TrustedProxies(settings.server.trusted_proxies)
+        self._limits = inbound_limits(settings.limits)
+        self._metrics = Metrics(
+            self._gauges, pools=self._pool.gauges, log_lines_dropped=lambda: self._log.dropped_total
+        )
+        if (left := self._board.read(self._slot)) is not None:
+            self._metrics.restore(left)
+        self._publisher = Publisher(self._board, self._slot, self._metrics.snapshot, loop)
+        self._listing = Listing(lambda: self.rules, self._http, self._unlisted)
+        self._runner = web.AppRunner(
+            application(self, self._listing), handle_signals=False, access_log=None
+        )
+        await self._runner.setup()
+        self._front = Front(
+            self,
+            lambda: self.rules,
+            self._serve_cold,
+            self._refusal_noted,
+            self._connections_changed,
+        )
+        try:
+            await self._listen()
+        except BaseException:
+            await self.stop(0)
+            raise
+        self._publisher.publish()
+        self._sweep_deadlines()
+
+    async def _listen(self) -> None:
+        loop, server = self._loop, self.settings.server
+        if self._listener is not None:
+            listening = await loop.create_server(self._accept, sock=self._listener, backlog=BACKLOG)
+        else:
+            listening = await loop.create_server(
+                self._accept, server.host, server.port, backlog=BACKLOG
+            )
+        self._servers.append(listening)
+        self.port = listening.sockets[0].getsockname()[1]
+        if server.unix_socket and self._slot == 0:
+            path = self._unlink_unix_socket()  # left by a process that was killed
+            self._servers.append(await loop.create_unix_server(self._accept, path, backlog=BACKLOG))
+            os.chmod(path, 0o660)  # noqa: PTH101  # for the proxy's group; one call at start
+
+    async def stop(self, drain_s: float | None = None) -> None:
+        """Take no more requests, give those under way ``drain_s`` seconds, then end them with an
+        error."""
+        self.draining = True
+        for server in self._servers:
+            server.close()
+        front = getattr(self, "_front", None)
+        if front is not None:
+            for inbound in tuple(front.connections):
+                inbound.drain()
+        grace_s = self.settings.server.drain_s if drain_s is None else drain_s
+        if self._calls and grace_s > 0:
+            self._idle.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), grace_s)
+        for exchange in tuple(self._calls):
+            exchange.shut_down()
+        if front is not None:
+            await self._farewell(front)
+        await self._runner.cleanup()
+        await self._pool.close()
+        if self._session is not None:
+            await self._session.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        self._publisher.close()
+        if self._servers and self.settings.server.unix_socket and self._slot == 0:
+            self._unlink_unix_socket()
+
+    def _unlink_unix_socket(self) -> str:
+        path = Path(self.settings.server.unix_socket).expanduser()
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        return str(path)
+
+    async def _farewell(self, front: Front, flush_s: float = 2.0) -> None:
+        """Let last words reach their clients, then close whatever is left."""
+        deadline = self._loop.time() + flush_s
+        # Polled: the last connection is lost in a callback of the transport, within a few turns.
+        while front.connections and self._loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        for inbound in tuple(front.connections):
+            inbound.abort()
+        await asyncio.sleep(0)
+
+    def reload(self, settings: Settings, environ: Mapping[str, str]) -> list[str]:
+        """Put another configuration in force for new calls. Raises ``ConfigError`` and changes
+        nothing.
+
+        Returns what of it needs a restart to take effect.
+        """
+        upstream = forward_proxy(settings.upstream, environ)
+        rules = Rules(settings, environ, self._pool)
+        self._connector.configure(upstream)
+        self._pool.configure(upstream)
+        self._pool.retire_all()
+        kept = [
+            f"server.{name} is still {getattr(self.settings.server, name)!r}: restart to change it"
+            for name in ("host", "port", "unix_socket", "workers", "state_dir")
+            if getattr(self.settings.server, name) != getattr(settings.server, name)
+        ]
+        self._environ = dict(environ)
+        self.settings = settings
+        self.rules = rules
+        self._trusted = TrustedProxies(settings.server.trusted_proxies)
+        self._limits = inbound_limits(settings.limits)
+        self._listing.forget()
+        self._log.reopen()
+        self._log.event("info", "configuration reloaded", providers=list(rules.endpoints))
+        return kept
+
+    def request_reload(self) -> list[str]:
+        """``POST /admin/reload``: reread the configuration, in every worker. Raises
+        ``ConfigError``."""
+        return self._reload() if self._reload is not None else []
+
+    # --- connections --------------------------------------------------------------------------
+
+    def _accept(self) -> Inbound:
+        inbound = Inbound(self._loop, self._front, self._limits)
+        self._front.accepted(inbound)
+        if len(self._front.connections) > self.settings.limits.connections_max:
+            # One turn later it has a transport to be refused on.
+            self._loop.call_soon(self._turn_away, inbound)
+        return inbound
+
+    def _turn_away(self, inbound: Inbound) -> None:
+        if not inbound.gone:
+            why = "The gateway has no room for another connection."
+            inbound.send(self._front.refusal(inbound, None, 503, "too_many_connections", why))
+            inbound.end_broken(b"", False)
+
+    def _connections_changed(self, count: int) -> None:
+        self._gauges.client_connections = count
+        self._publisher.mark_dirty()
+
+    def _serve_cold(self, inbound: Inbound, request: InboundRequest) -> None:
+        assert self._runner.server is not None
+        control.serve(self._runner.server, inbound, request)
+
+    def _sweep_deadlines(self) -> None:
+        now = self._loop.time()
+        limits, upstream = self.settings.limits, self.settings.upstream
+        shortest = min(
+            limits.header_timeout_s, limits.body_timeout_s, limits.keepalive_timeout_s,
+            upstream.first_byte_timeout_s, upstream.idle_timeout_s, upstream.total_timeout_s,
+            upstream.queue_timeout_s, upstream.pool_idle_s,
+        )  # fmt: skip
+        self._sweep = self._loop.call_later(min(SWEEP_S, shortest / 4), self._sweep_deadlines)
+        for inbound in tuple(self._front.connections):
+            inbound.check_deadline(now)
+        self._pool.sweep(now)
+
+    # --- calls --------------------------------------------------------------------------------
+
+    def next_request_id(self) -> str:
+        self._request_count += 1
+        return f"{self._request_prefix}{self._request_count:08x}"
+
+    def opened(self, exchange: Exchange) -> None:
+        self._calls.add(exchange)
+        self._gauges.in_flight += 1
+
+    def streaming(self, change: int) -> None:
+        self._gauges.open_streams += change
+
+    def settled(self, exchange: Exchange) -> None:
+        self._calls.discard(exchange)
+        self._gauges.in_flight -= 1
+        client = self._trusted.client(exchange.inbound.peer, exchange.request.forwarded_for)
+        self._note(record_of(exchange, client))
+        if self.draining and not self._calls:
+            self._idle.set()
+
+    def _refusal_noted(
+        self, inbound: Inbound, request: InboundRequest | None, error: GatewayError, request_id: str
+    ) -> None:
+        forwarded = request.forwarded_for if request is not None else None
+        client = self._trusted.client(inbound.peer, forwarded)
+        self._note(refusal_record(request, error, request_id, client))
+
+    def _note(self, record: Record) -> None:
+        self._metrics.observe(record)
+        self._publisher.mark_dirty()
+        self._log.write(record)
+        if self._on_record is not None:
+            self._on_record(record)
+
+    def crashed(self, error: BaseException) -> None:
+        """A bug of ours: where it happened, without the values it happened on."""
+        frames = traceback.extract_tb(error.__traceback__)
+        self._log.event(
+            "error",
+            "internal error",
+            error=type(error).__name__,
+            at=[
+                f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-8:]
+            ],
+        )
+        if os.environ.get("LYNKR_DEBUG") == "1":
+            traceback.print_exception(error, file=sys.stderr)
+
+    # --- the control plane's needs ------------------------------------------------------------
+
+    async def scrape(self) -> bytes:
+        return await self._publisher.scrape()
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(trust_env=True)
+        return self._session
+
+    def _unlisted(self, provider: str, why: str) -> None:
+        self._log.event("warning", "model list not available", provider=provider, why=why)

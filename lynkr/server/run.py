@@ -1,0 +1,207 @@
+"""``serve``: from a configuration to a running gateway, in one process or several.
+
+One worker runs in this process. Several are forked by the supervisor and share the port by
+SO_REUSEPORT. Signals: TERM and INT drain, HUP rereads the configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+from lynkr.config.loader import Loaded
+from lynkr.config.settings import Server
+from lynkr.errors import ConfigError, Problem
+from lynkr.providers.catalog import Endpoint, endpoints
+from lynkr.server.banner import banner
+from lynkr.telemetry.log import AccessLog
+from lynkr.telemetry.shared import Board
+
+EXIT_CANNOT_START = 3  # tells the supervisor not to try again
+ReloadSettings = Callable[[], Loaded]
+
+
+def serve(loaded: Loaded, reload: ReloadSettings) -> int:
+    """Run until told to stop; the process's exit code. Raises ``ConfigError`` before listening."""
+    configured = endpoints(loaded.settings, loaded.environ)
+    workers = loaded.settings.server.workers
+    if workers == 1:
+        return _one(loaded, reload, configured)
+    return _several(loaded, reload, configured, workers)
+
+
+def _say(loaded: Loaded, configured: dict[str, Endpoint], port: int, workers: int) -> None:
+    print(banner(loaded, configured.values(), port, workers), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _busy(server: Server, error: OSError) -> str:
+    return (
+        f"lynkr cannot listen on {server.host}:{server.port}: {error.strerror or error}.\n"
+        "    fix: stop what uses the port, or choose another with --port"
+    )
+
+
+def _one(loaded: Loaded, reload: ReloadSettings, configured: dict[str, Endpoint]) -> int:
+    try:
+        listener = bound(loaded.settings.server, share=False)
+    except OSError as error:
+        print(_busy(loaded.settings.server, error), file=sys.stderr)  # noqa: T201
+        return 1
+    port = listener.getsockname()[1]
+    return work(loaded, reload, listener, started=lambda: _say(loaded, configured, port, 1))
+
+
+def _several(
+    loaded: Loaded, reload: ReloadSettings, configured: dict[str, Endpoint], workers: int
+) -> int:
+    from lynkr.server import supervisor  # one worker has no use for it
+
+    server = loaded.settings.server
+    try:
+        # Without sharing first: two gateways on one port would take each other's clients silently.
+        bound(server, share=False).close()
+        placeholder = bound(server, share=True)  # holds the port; never listens, so gets no client
+    except OSError as error:
+        print(_busy(server, error), file=sys.stderr)  # noqa: T201
+        return 1
+    port = placeholder.getsockname()[1]
+    board = Board(workers)
+    log = AccessLog(loaded.settings.log, threaded=False)
+
+    def worker_main(slot: int) -> int:
+        current = reload() if restarted[0] else loaded
+        try:
+            listener = bound(server, share=True, port=port)
+        except OSError as error:
+            log.event("error", "a worker cannot listen", why=str(error))
+            return EXIT_CANNOT_START
+        placeholder.close()
+        return work(current, reload, listener, board=board, slot=slot)
+
+    def on_hangup() -> bool:
+        try:
+            fresh = reload()
+            endpoints(fresh.settings, fresh.environ)
+        except ConfigError as error:
+            _log_problems(log, error.problems)
+            return False
+        restarted[0] = True  # a worker forked from now on reads the file too
+        log.reopen()
+        return True
+
+    restarted = [False]
+    _say(loaded, configured, port, workers)
+    return supervisor.run(
+        workers,
+        lambda: None,
+        worker_main,
+        on_hangup=on_hangup,
+        board=board,
+        drain_s=server.drain_s,
+        log=log,
+    )
+
+
+def bound(server: Server, *, share: bool, port: int | None = None) -> socket.socket:
+    """A TCP socket bound to the server's address, not listening yet. Raises ``OSError``."""
+    address = (server.host, server.port if port is None else port)
+    family, kind, protocol, _, target = socket.getaddrinfo(
+        *address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(target)
+    except BaseException:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def work(
+    loaded: Loaded,
+    reload: ReloadSettings,
+    listener: socket.socket,
+    *,
+    board: Board | None = None,
+    slot: int = 0,
+    started: Callable[[], None] = lambda: None,
+) -> int:
+    """One worker, until it is told to stop."""
+    import uvloop  # the forking parent has no use for it
+
+    return uvloop.run(_work(loaded, reload, listener, board, slot, started))
+
+
+async def _work(
+    loaded: Loaded,
+    reload: ReloadSettings,
+    listener: socket.socket,
+    board: Board | None,
+    slot: int,
+    started: Callable[[], None],
+) -> int:
+    from lynkr.server.app import Gateway
+
+    loop = asyncio.get_running_loop()
+    log = AccessLog(loaded.settings.log)
+    stopping = asyncio.Event()
+
+    def read_again() -> list[str]:
+        fresh = reload()
+        return [*fresh.notices, *gateway.reload(fresh.settings, fresh.environ)]
+
+    def on_hangup() -> None:
+        try:
+            for notice in read_again():
+                log.event("warning", notice)
+        except ConfigError as error:
+            _log_problems(log, error.problems)
+
+    def reload_everywhere() -> list[str]:
+        notices = read_again()
+        if board is not None:
+            os.kill(os.getppid(), signal.SIGHUP)  # the supervisor tells the other workers
+        return notices
+
+    def on_stop() -> None:
+        if stopping.is_set():
+            os._exit(130)  # told twice: somebody is in a hurry
+        stopping.set()
+
+    gateway = Gateway(
+        loaded.settings,
+        environ=loaded.environ,
+        log=log,
+        board=board,
+        slot=slot,
+        listener=listener,
+        reload=reload_everywhere,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_stop)
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    await gateway.start()
+    # What is loaded now stays: the collector need not walk it again, and forked pages stay shared.
+    gc.collect()
+    gc.freeze()
+    started()
+    await stopping.wait()
+    await gateway.stop()
+    log.close()
+    return 0
+
+
+def _log_problems(log: AccessLog, problems: list[Problem]) -> None:
+    for problem in problems:
+        log.event("error", "configuration not reloaded; the old one stays", problem=str(problem))

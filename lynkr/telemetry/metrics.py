@@ -1,0 +1,455 @@
+"""Metrics: counts every call, and tells Prometheus when it asks.
+
+``Metrics.observe`` is the hot path: no lock, no prometheus-client, one dictionary look-up and a few
+list additions. Calls that agree on every label share a ``Cell``, which points straight at the rows
+they add to. prometheus-client is used only at a scrape, on a ``Snapshot`` that is already summed.
+
+Several workers make one scrape: each publishes ``snapshot()`` on the board (``shared.py``), and
+whichever worker is asked calls ``merge`` and ``expose``. Counters of a dead worker stay, because a
+falling counter reads as a restart to Prometheus; its gauges go, because its connections went too.
+
+Never grows with what a client or an upstream sends: a series holds at most ``SETS_MAX`` label sets
+and the rest is counted under ``other``. A merged scrape may hold that many per worker, because
+folding again there would move counts between series from one scrape to the next.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from lynkr import __version__
+from lynkr.policies.record import PoolGauge, Record
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+SETS_MAX = 512  # label sets per series: more models than any provider lists
+HISTOGRAM_SETS_MAX = 128  # (api, provider) pairs; a row is twenty numbers
+FOLDED_MAX = 64  # sets more for (provider, "other") and the like; beyond them all is "other"
+LABEL_BYTES_MAX = 128  # Bedrock's ARNs, the longest real model names, are about 110
+CELLS_MAX = 4096  # combinations of all labels kept at hand; when full they are found anew
+TOKENS_MAX = 1 << 32  # a reply claiming more is lying; it would also overflow the snapshot's int64
+OTHER = "other"
+
+# Milliseconds and microseconds, as the record has them; seconds are made at the scrape.
+DURATION_MS = (
+    *(50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 60_000),
+    *(120_000, 300_000, 600_000, 1_800_000, 7_200_000),  # the last is upstream.total_timeout_s
+)
+FIRST_TOKEN_MS = (
+    *(50, 100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000),
+    *(10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000),  # upstream.first_byte_timeout_s
+)
+OVERHEAD_US = (
+    *(10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 750, 1_000),
+    *(2_000, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000),
+)
+
+Labels = tuple[str, ...]
+Rows = list[tuple[Labels, list[int]]]
+
+
+class Family(msgspec.Struct, frozen=True):
+    """One metric as the scraper sees it; the names are a contract with people's dashboards.
+
+    A row of a counter is one number, or one per entry of ``columns``. A row of a histogram is a
+    count per bucket, a count above them all, and the sum in microseconds.
+    """
+
+    name: str
+    help: str
+    labels: Labels = ()
+    column_label: str = ""
+    columns: Labels = ("",)
+    bounds: tuple[int, ...] = ()
+    per_second: int = 0  # how many of the bounds' unit make a second
+    folds: int = 0  # which label takes open-ended values and becomes "other"
+    sets_max: int = SETS_MAX
+
+    @property
+    def width(self) -> int:
+        return len(self.bounds) + 2 if self.bounds else len(self.columns)
+
+
+REQUESTS = Family(
+    "lynkr_requests_total", "Calls ended.", ("api", "provider", "status", "lane"), folds=2
+)
+DURATION = Family(
+    "lynkr_request_duration_seconds",
+    "First byte of the request to last byte of the reply.",
+    ("api", "provider"),
+    bounds=DURATION_MS,
+    per_second=1_000,
+    folds=1,
+    sets_max=HISTOGRAM_SETS_MAX,
+)
+FIRST_TOKEN = Family(
+    "lynkr_time_to_first_token_seconds",
+    "First byte of the request to first byte of the reply, streams only.",
+    ("api", "provider"),
+    bounds=FIRST_TOKEN_MS,
+    per_second=1_000,
+    folds=1,
+    sets_max=HISTOGRAM_SETS_MAX,
+)
+OVERHEAD = Family(
+    "lynkr_overhead_seconds",
+    "Last byte of the request read to upstream write: what the gateway itself adds.",
+    bounds=OVERHEAD_US,
+    per_second=1_000_000,
+)
+TOKENS = Family(
+    "lynkr_tokens_total",
+    "Tokens as the provider reported them.",
+    ("provider", "model"),
+    column_label="kind",
+    columns=("input", "output", "prompt_cache_read", "prompt_cache_write", "reasoning"),
+    folds=1,
+)
+ERRORS = Family(
+    "lynkr_errors_total", "Calls the gateway ended with an error.", ("source", "kind"), folds=1
+)
+ENDED = Family("lynkr_ended_total", "Calls by who ended them.", ("ended_by",))
+REQUEST_BYTES = Family("lynkr_request_bytes_total", "Bytes of request bodies received.")
+REPLY_BYTES = Family("lynkr_reply_bytes_total", "Bytes of reply bodies sent.")
+LOG_DROPPED = Family("lynkr_log_lines_dropped_total", "Log lines given up because of a slow disk.")
+POOL_OPENED = Family("lynkr_pool_opened_total", "Upstream connections opened.", ("origin",))
+POOL_REUSED = Family("lynkr_pool_reused_total", "Calls sent on a pooled connection.", ("origin",))
+POOL_RETRIED = Family(
+    "lynkr_pool_retried_total",
+    "Calls sent again because a pooled connection was dead.",
+    ("origin",),
+)
+FAMILIES = (
+    *(REQUESTS, DURATION, FIRST_TOKEN, OVERHEAD, TOKENS, ERRORS, ENDED),
+    *(REQUEST_BYTES, REPLY_BYTES, LOG_DROPPED, POOL_OPENED, POOL_REUSED, POOL_RETRIED),
+)
+POOL_STATES = ("active", "idle")
+
+
+class Gauges:
+    """What is going on now. The owners set the numbers; nobody else writes them."""
+
+    __slots__ = ("client_connections", "in_flight", "open_streams")
+
+    def __init__(self) -> None:
+        self.in_flight = 0  # calls accepted and not ended
+        self.open_streams = 0  # of those, replies being streamed
+        self.client_connections = 0
+
+
+class Snapshot(msgspec.Struct, array_like=True):
+    """Everything one worker knows, or the sum of several."""
+
+    counters: dict[str, Rows]  # by family name
+    in_flight: int = 0
+    open_streams: int = 0
+    client_connections: int = 0
+    pools: Rows = []  # (origin,) -> active, idle, waiting
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Snapshot)
+
+
+class Series:
+    """The rows of one family, by label set; see the module's text for the bound."""
+
+    __slots__ = ("family", "rows")
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.rows: dict[Labels, list[int]] = {}
+
+    def row(self, labels: Labels) -> list[int]:
+        row = self.rows.get(labels)
+        if row is None and len(self.rows) >= self.family.sets_max:
+            folds = self.family.folds
+            labels = (*labels[:folds], OTHER, *labels[folds + 1 :])
+            if labels not in self.rows and len(self.rows) >= self.family.sets_max + FOLDED_MAX:
+                labels = (OTHER,) * len(labels)
+            row = self.rows.get(labels)
+        if row is None:
+            row = self.rows[labels] = [0] * self.family.width
+        return row
+
+    def add(self, labels: Labels, amounts: Sequence[int]) -> None:
+        row = self.row(labels)
+        for index, amount in enumerate(amounts):
+            row[index] += amount
+
+
+class Cell:
+    """Where calls of one combination of labels are counted. Rows are shared between cells."""
+
+    __slots__ = ("duration", "ended", "errors", "first_token", "requests", "tokens")
+
+    def __init__(
+        self,
+        requests: list[int],
+        duration: list[int],
+        first_token: list[int],
+        ended: list[int],
+        errors: list[int] | None,
+    ) -> None:
+        self.requests = requests
+        self.duration = duration
+        self.first_token = first_token
+        self.ended = ended
+        self.errors = errors
+        self.tokens: list[int] | None = None
+
+
+class Metrics:
+    """One worker's counts. Used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        gauges: Gauges,
+        *,
+        pools: Callable[[], Iterable[PoolGauge]] = tuple,
+        log_lines_dropped: Callable[[], int] = int,
+    ) -> None:
+        self.gauges = gauges
+        self._pools = pools
+        self._log_lines_dropped = log_lines_dropped
+        self._series = {family.name: Series(family) for family in FAMILIES}
+        self._cells: dict[tuple[str | int, ...], Cell] = {}
+        self._seen: dict[tuple[str, Labels], int] = {}
+        self._overhead = self._series[OVERHEAD.name].row(())
+        self._request_bytes = self._series[REQUEST_BYTES.name].row(())
+        self._reply_bytes = self._series[REPLY_BYTES.name].row(())
+
+    def observe(self, record: Record) -> None:
+        """Count one ended call. Measured at 1.2 us; the budget is 2."""
+        key = (
+            record.api,
+            record.provider,
+            record.status,
+            record.lane,
+            record.model_replied or record.model,
+            record.ended_by,
+            record.error,
+            record.error_source,
+        )
+        try:
+            cell = self._cells[key]
+        except KeyError:
+            cell = self._cell(key, record)
+        cell.requests[0] += 1
+        cell.ended[0] += 1
+        if cell.errors is not None:
+            cell.errors[0] += 1
+        elapsed_ms = record.last_byte_ms
+        histogram = cell.duration
+        histogram[bisect_left(DURATION_MS, elapsed_ms)] += 1
+        histogram[-1] += int(elapsed_ms * 1000)
+        if record.stream and (first_byte_ms := record.first_byte_ms) is not None:
+            histogram = cell.first_token
+            histogram[bisect_left(FIRST_TOKEN_MS, first_byte_ms)] += 1
+            histogram[-1] += int(first_byte_ms * 1000)
+        if (overhead_us := record.overhead_us) is not None:
+            histogram = self._overhead
+            histogram[bisect_left(OVERHEAD_US, overhead_us)] += 1
+            histogram[-1] += overhead_us
+        self._request_bytes[0] += record.request_bytes
+        self._reply_bytes[0] += record.reply_bytes
+        usage = record.usage
+        if usage.output_tokens is None and usage.input_tokens is None:
+            return  # nothing was reported: a failed call must not take one of the label sets
+        tokens = cell.tokens
+        if tokens is None:
+            tokens = self._tokens(cell, record)
+        if (count := usage.input_tokens) and 0 < count < TOKENS_MAX:
+            tokens[0] += count
+        if (count := usage.output_tokens) and 0 < count < TOKENS_MAX:
+            tokens[1] += count
+        if (count := usage.prompt_cache_read_tokens) and 0 < count < TOKENS_MAX:
+            tokens[2] += count
+        if (count := usage.prompt_cache_write_tokens) and 0 < count < TOKENS_MAX:
+            tokens[3] += count
+        if (count := usage.reasoning_tokens) and 0 < count < TOKENS_MAX:
+            tokens[4] += count
+
+    def _cell(self, key: tuple[str | int, ...], record: Record) -> Cell:
+        series = self._series
+        api, provider = _label(record.api), _label(record.provider)
+        cell = Cell(
+            series[REQUESTS.name].row((api, provider, str(record.status), _label(record.lane))),
+            series[DURATION.name].row((api, provider)),
+            series[FIRST_TOKEN.name].row((api, provider)),
+            series[ENDED.name].row((_label(record.ended_by),)),
+            series[ERRORS.name].row((_label(record.error_source), _label(record.error)))
+            if record.error_source or record.error
+            else None,
+        )
+        if len(self._cells) >= CELLS_MAX:
+            self._cells.clear()  # the rows stay; only the short cut to them is lost
+        if len(record.model_replied) <= LABEL_BYTES_MAX and len(record.model) <= LABEL_BYTES_MAX:
+            self._cells[key] = cell  # a giant name is not worth holding on to
+        return cell
+
+    def _tokens(self, cell: Cell, record: Record) -> list[int]:
+        model = _label(record.model_replied or record.model)
+        cell.tokens = self._series[TOKENS.name].row((_label(record.provider), model))
+        return cell.tokens
+
+    def snapshot(self) -> bytes:
+        """All of it, for the board. About 20 us for ten label sets, 600 us for a full house."""
+        gauges = self.gauges
+        pools: Rows = []
+        for pool in self._pools():
+            origin = (_label(pool.origin),)
+            pools.append((origin, [pool.active, pool.idle, pool.waiting]))
+            self._follow(POOL_OPENED, origin, pool.opened_total)
+            self._follow(POOL_REUSED, origin, pool.reused_total)
+            self._follow(POOL_RETRIED, origin, pool.retried_total)
+        self._follow(LOG_DROPPED, (), self._log_lines_dropped())
+        counters = {name: list(series.rows.items()) for name, series in self._series.items()}
+        return _encoder.encode(
+            Snapshot(
+                counters,
+                gauges.in_flight,
+                gauges.open_streams,
+                gauges.client_connections,
+                pools[:SETS_MAX],
+            )
+        )
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go on from the counters of the worker that had this slot before; its gauges are gone."""
+        for name, rows in _decoder.decode(snapshot).counters.items():
+            for labels, row in rows:
+                self._series[name].add(labels, row)
+
+    def _follow(self, family: Family, labels: Labels, total: int) -> None:
+        """Take over a total somebody else counts. A smaller one than before means they began anew,
+        as a pool does after a reload, and must not make ours fall."""
+        seen = self._seen.get((family.name, labels), 0)
+        self._series[family.name].row(labels)[0] += total - seen if total >= seen else total
+        self._seen[family.name, labels] = total
+
+
+def _label(value: str) -> str:
+    """A label short enough for the board, and encodable: replies may hold lone surrogates."""
+    return value.encode("utf-8", "replace")[:LABEL_BYTES_MAX].decode("utf-8", "ignore")
+
+
+def merge(snapshots: Sequence[bytes | None], live: Sequence[bool]) -> Snapshot:
+    """The sum of all workers; those not ``live`` give their counters but not their gauges."""
+    counters: dict[str, dict[Labels, list[int]]] = {}
+    pools: dict[Labels, list[int]] = {}
+    merged = Snapshot({})
+    for data, is_live in zip(snapshots, live, strict=True):
+        if data is None:
+            continue
+        snapshot = _decoder.decode(data)
+        for name, rows in snapshot.counters.items():
+            _sum(counters.setdefault(name, {}), rows)
+        if is_live:
+            merged.in_flight += snapshot.in_flight
+            merged.open_streams += snapshot.open_streams
+            merged.client_connections += snapshot.client_connections
+            _sum(pools, snapshot.pools)
+    merged.counters = {name: list(rows.items()) for name, rows in counters.items()}
+    merged.pools = list(pools.items())
+    return merged
+
+
+def _sum(into: dict[Labels, list[int]], rows: Rows) -> None:
+    for labels, row in rows:
+        total = into.get(labels)
+        if total is None:
+            into[labels] = row
+        else:
+            into[labels] = [mine + theirs for mine, theirs in zip(total, row, strict=True)]
+
+
+def expose(
+    snapshot: Snapshot, *, workers: int, worker_restarts: int = 0, snapshots_skipped: int = 0
+) -> bytes:
+    """The text of one scrape, of type ``CONTENT_TYPE``."""
+    return generate_latest(_Scrape(snapshot, workers, worker_restarts, snapshots_skipped))
+
+
+class _Scrape(Collector):
+    def __init__(self, snapshot: Snapshot, workers: int, restarts: int, skipped: int) -> None:
+        self._snapshot = snapshot
+        self._processes = (
+            ("lynkr_workers", "Worker processes that are up.", workers, GaugeMetricFamily),
+            (
+                "lynkr_worker_restarts_total",
+                "Workers started again after they died.",
+                restarts,
+                CounterMetricFamily,
+            ),
+            (
+                "lynkr_snapshots_skipped_total",
+                "Workers' numbers left out because they were torn or too large.",
+                skipped,
+                CounterMetricFamily,
+            ),
+        )
+
+    def collect(self) -> Iterator[Metric]:
+        snapshot = self._snapshot
+        for family in FAMILIES:
+            rows = snapshot.counters.get(family.name, [])
+            yield _histogram(family, rows) if family.bounds else _counter(family, rows)
+        yield GaugeMetricFamily("lynkr_in_flight", "Calls going on.", snapshot.in_flight)
+        yield GaugeMetricFamily(
+            "lynkr_open_streams", "Replies being streamed.", snapshot.open_streams
+        )
+        yield GaugeMetricFamily(
+            "lynkr_client_connections", "Open client connections.", snapshot.client_connections
+        )
+        connections = GaugeMetricFamily(
+            "lynkr_pool_connections", "Upstream connections.", labels=["origin", "state"]
+        )
+        waiting = GaugeMetricFamily(
+            "lynkr_pool_waiting", "Calls waiting for a connection.", labels=["origin"]
+        )
+        for labels, row in snapshot.pools:
+            for state, count in zip(POOL_STATES, row, strict=False):
+                connections.add_metric([*labels, state], count)
+            waiting.add_metric(labels, row[len(POOL_STATES)])
+        yield connections
+        yield waiting
+        for name, text, value, kind in self._processes:
+            yield kind(name, text, value)
+        yield InfoMetricFamily("lynkr_build", "What is running.", {"version": __version__})
+
+
+def _counter(family: Family, rows: Rows) -> Metric:
+    label = [family.column_label] if family.column_label else []
+    metric = CounterMetricFamily(family.name, family.help, labels=[*family.labels, *label])
+    for labels, row in rows:
+        for column, count in zip(family.columns, row, strict=True):
+            if count or not label:  # a kind of token nobody reported is absent, not zero
+                metric.add_metric([*labels, column] if label else labels, count)
+    return metric
+
+
+def _histogram(family: Family, rows: Rows) -> Metric:
+    metric = HistogramMetricFamily(family.name, family.help, labels=family.labels)
+    bounds = [str(bound / family.per_second) for bound in family.bounds]
+    for labels, row in rows:
+        running = 0
+        buckets: list[tuple[str, float]] = []
+        for bound, count in zip([*bounds, "+Inf"], row, strict=False):
+            running += count
+            buckets.append((bound, running))
+        if running or not labels:  # opened with its cell, never fed: an API that has no streams
+            metric.add_metric(labels, buckets, row[-1] / 1_000_000)
+    return metric

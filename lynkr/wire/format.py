@@ -1,0 +1,114 @@
+"""What the gateway knows of a wire format, and the APIs spoken at the front door.
+
+First form: enough to read a reply along and to speak an error. ``APIS`` is the table of inference
+routes; everything that differs between them is in a ``Format``, nothing in an ``if``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from lynkr._native.sse import ReplyShape, ReplyTee
+from lynkr.errors import GatewayError
+from lynkr.wire.encoding import Decoder
+from lynkr.wire.message import ReplyFacts
+
+Count = Annotated[int, msgspec.Meta(ge=0)] | None
+Values = Sequence[bytes | None]  # in the order of the reading's paths
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Where one shape of reply (a stream, or one JSON body) keeps its facts."""
+
+    shape: ReplyShape
+    facts: Callable[[Values], ReplyFacts]
+    events: bool  # server-sent events, else one JSON body
+
+    def tee(self, decoder: Decoder | None) -> ReplyTee:
+        return ReplyTee(self.shape, self.events, decoder)
+
+    def read(self, tee: ReplyTee) -> ReplyFacts:
+        return self.facts(tee.values)
+
+
+class Format(msgspec.Struct, frozen=True):
+    """One dialect."""
+
+    name: str
+    events: Reading
+    body: Reading
+    error_body: Callable[[GatewayError, str], bytes]  # (error, request id) -> JSON body
+    error_event: Callable[[GatewayError], bytes]  # one server-sent event
+
+
+class Api(msgspec.Struct, frozen=True):
+    """One inference route of the front door."""
+
+    name: str
+    path: bytes
+    format: Format
+    body: Reading  # of the JSON reply; streams are read as the format says
+
+    @property
+    def shown_path(self) -> str:
+        return self.path.decode()
+
+
+_decode_text = msgspec.json.Decoder(str).decode
+_decode_table = msgspec.json.Decoder(dict[str, object]).decode
+
+
+def text(value: bytes | None) -> str:
+    """A captured JSON string; anything else is the empty string."""
+    if value is None or value[:1] != b'"':
+        return ""
+    try:
+        if b"\\" not in value:
+            return value[1:-1].decode()
+        return _decode_text(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
+def table(value: bytes | None) -> dict[str, object]:
+    """A captured JSON object; anything else is empty."""
+    if value is None or value[:1] != b"{":
+        return {}
+    try:
+        return _decode_table(value)
+    except msgspec.MsgspecError:
+        return {}
+
+
+_Report = TypeVar("_Report", bound=msgspec.Struct)
+
+
+def report_reader(kind: type[_Report], empty: _Report) -> Callable[[bytes | None], _Report]:
+    """A reader of captured usage objects into ``kind``, whose fields are all optional counts.
+
+    The whole object is tried first. If a field is not what it should be, the others still count:
+    each is read on its own, and one that is no count is left out, so that nothing is invented.
+    """
+    decode = msgspec.json.Decoder(kind).decode
+
+    def read(value: bytes | None) -> _Report:
+        if value is None or value[:1] != b"{":
+            return empty
+        try:
+            return decode(value)
+        except msgspec.MsgspecError:
+            kept: dict[str, object] = {}
+            for name, given in table(value).items():
+                whole = isinstance(given, float) and given.is_integer()
+                part = int(given) if whole else given  # type: ignore[call-overload]
+                try:
+                    msgspec.convert({name: part}, kind)
+                except msgspec.MsgspecError:
+                    continue
+                kept[name] = part
+            return msgspec.convert(kept, kind)
+
+    return read

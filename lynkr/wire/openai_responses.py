@@ -1,0 +1,88 @@
+"""OpenAI Responses: where its replies keep their facts, and its errors.
+
+Stream: ``response.created`` names the model; ``response.completed``, ``.failed`` or ``.incomplete``
+repeats the whole response with ``usage`` and ends it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import orjson
+
+from lynkr._native.paths import PathTable
+from lynkr._native.sse import ReplyShape
+from lynkr.errors import GatewayError
+from lynkr.wire.format import Count, Format, Reading, Values, report_reader, table, text
+from lynkr.wire.message import ReplyFacts
+from lynkr.wire.openai_chat import (
+    InputDetails,
+    OutputDetails,
+    error_body,
+    error_name,
+    error_object,
+    usage,
+)
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """The fields of a ``usage`` object that we count."""
+
+    input_tokens: Count = None
+    output_tokens: Count = None
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
+
+
+_read_report = report_reader(_Report, _Report())
+
+
+def _body_facts(values: Values) -> ReplyFacts:
+    model, reported, status, reason, error = values
+    report = _read_report(reported)
+    return ReplyFacts(
+        text(model),
+        # The API has no stop reason as such: why it is incomplete, or the status, takes its place.
+        text(reason) or text(status),
+        error_name(table(error)) if error is not None else "",
+        usage(
+            report.input_tokens,
+            report.output_tokens,
+            report.input_tokens_details,
+            report.output_tokens_details,
+        ),
+    )
+
+
+def _event_facts(values: Values) -> ReplyFacts:
+    _, code, error, *response = values
+    facts = _body_facts(response)
+    if facts.error:
+        return facts
+    failed = error_name(table(error)) if error is not None else text(code)
+    return ReplyFacts(facts.model, facts.stop_reason, failed, facts.usage)
+
+
+def _error_event(error: GatewayError) -> bytes:
+    payload = {"type": "error", **error_object(error), "sequence_number": 0}
+    payload["type"] = "error"
+    return b"event: error\ndata: " + orjson.dumps(payload) + b"\n\n"
+
+
+_NAMES = ("model", "usage", "status", "incomplete_details.reason", "error")
+_LAST_EVENTS = ("response.completed", "response.failed", "response.incomplete", "error")
+
+FORMAT = Format(
+    name="openai_responses",
+    events=Reading(
+        ReplyShape(
+            PathTable("type", "code", "error", *(f"response.{name}" for name in _NAMES)),
+            begin="response.model",
+            ends={"type": tuple(f'"{name}"'.encode() for name in _LAST_EVENTS)},
+        ),
+        _event_facts,
+        events=True,
+    ),
+    body=Reading(ReplyShape(PathTable(*_NAMES), "model", {}), _body_facts, events=False),
+    error_body=error_body,
+    error_event=_error_event,
+)
