@@ -17,12 +17,23 @@ cdef enum Kind:
     CONTENT_ENCODING
     VERSION              # anthropic-version
 
-cdef Kind kind_of(bytes name) noexcept
+cdef struct Line:
+    const char* start                # of the name
+    Py_ssize_t length                # of the whole line, its CR LF included
+    Py_ssize_t name_length
+    const char* value                # without the white space around it
+    Py_ssize_t value_length
+
+cdef Kind kind_of(const char* name, Py_ssize_t length) noexcept
+
+# The header line at the cursor, which moves behind it: 1, or 0 at the end, or -1 if it is no line that
+# may be passed on (folded over two lines, or without a colon).
+cdef int next_line(const char** cursor, const char* end, Line* line) noexcept
 
 cdef class HeaderBlock:
     cdef char* data
     cdef Py_ssize_t length
     cdef Py_ssize_t capacity
-    cdef int add(self, bytes name, bytes value) except -1
+    cdef int add(self, const char* lines, Py_ssize_t length) except -1
     cdef bytes take(self)
     cdef void clear(self) noexcept

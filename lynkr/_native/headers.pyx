@@ -1,12 +1,13 @@
 """Header lines on their way through: kept as the bytes they were, minus the ones a proxy must drop.
 
-A block is one growing buffer of ``name: value\\r\\n`` lines, in the order, case and spelling received, so
-that passing a head on is one copy. What to keep is decided per name by ``kind_of``.
+A head is cut into lines only after llhttp has accepted it, so nothing is parsed here: the cut relies on
+what the parser has proved (every line ends in CR LF, no control characters, a name before each colon).
+The lines that pass are copied as they stand, in runs: order, case and spacing stay the sender's own.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy
 
 cdef extern from "strings.h" nogil:
     int strncasecmp(const char* a, const char* b, size_t n)
@@ -16,12 +17,13 @@ cdef inline bint same(const char* name, Py_ssize_t length, const char* word, Py_
     return length == word_length and strncasecmp(name, word, <size_t>length) == 0
 
 
-cdef Kind kind_of(bytes name) noexcept:
+cdef Kind kind_of(const char* text, Py_ssize_t length) noexcept:
     """What the proxy does with a header. Switched on the first letter: most headers cost one compare."""
-    cdef const char* text = PyBytes_AS_STRING(name)
-    cdef Py_ssize_t length = len(name)
-    cdef char first = text[0] | 0x20
+    cdef char first
     cdef char third
+    if length == 0:
+        return PASS
+    first = text[0] | 0x20
     if first == c'x':
         if length < 5:
             return PASS
@@ -71,6 +73,34 @@ cdef Kind kind_of(bytes name) noexcept:
     return PASS
 
 
+cdef int next_line(const char** cursor, const char* end, Line* line) noexcept:
+    cdef const char* at = cursor[0]
+    cdef const char* newline
+    cdef const char* colon
+    cdef const char* stop
+    if at >= end:
+        return 0
+    newline = <const char*>memchr(at, c'\n', <size_t>(end - at))
+    if newline == NULL or newline == at or (newline - 1)[0] != c'\r' or at[0] == c' ' or at[0] == c'\t':
+        return -1
+    colon = <const char*>memchr(at, c':', <size_t>(newline - at))
+    if colon == NULL or colon == at:
+        return -1
+    line.start = at
+    line.length = newline + 1 - at
+    line.name_length = colon - at
+    colon += 1
+    stop = newline - 1
+    while colon < stop and (colon[0] == c' ' or colon[0] == c'\t'):
+        colon += 1
+    while stop > colon and ((stop - 1)[0] == c' ' or (stop - 1)[0] == c'\t'):
+        stop -= 1
+    line.value = colon
+    line.value_length = stop - colon
+    cursor[0] = newline + 1
+    return 1
+
+
 cdef class HeaderBlock:
     def __cinit__(self):
         self.capacity = 2048
@@ -85,9 +115,9 @@ cdef class HeaderBlock:
     cdef void clear(self) noexcept:
         self.length = 0
 
-    cdef int add(self, bytes name, bytes value) except -1:
-        cdef Py_ssize_t name_length = len(name), value_length = len(value)
-        cdef Py_ssize_t need = self.length + name_length + value_length + 4
+    cdef int add(self, const char* lines, Py_ssize_t length) except -1:
+        """Copy whole lines, their line ends included."""
+        cdef Py_ssize_t need = self.length + length
         cdef char* grown
         if need > self.capacity:
             grown = <char*>PyMem_Realloc(self.data, <size_t>(need * 2))
@@ -95,16 +125,8 @@ cdef class HeaderBlock:
                 raise MemoryError
             self.data = grown
             self.capacity = need * 2
-        memcpy(self.data + self.length, PyBytes_AS_STRING(name), <size_t>name_length)
-        self.length += name_length
-        self.data[self.length] = c':'
-        self.data[self.length + 1] = c' '
-        self.length += 2
-        memcpy(self.data + self.length, PyBytes_AS_STRING(value), <size_t>value_length)
-        self.length += value_length
-        self.data[self.length] = c'\r'
-        self.data[self.length + 1] = c'\n'
-        self.length += 2
+        memcpy(self.data + self.length, lines, <size_t>length)
+        self.length = need
         return 0
 
     cdef bytes take(self):
@@ -121,7 +143,7 @@ def classify(bytes name not None):
         HOST: "host", EXPECT: "expect", UPGRADE: "upgrade", AUTHORIZATION: "authorization",
         API_KEY: "api_key", GATEWAY: "gateway", FORWARDED: "forwarded",
         CONTENT_TYPE: "content_type", CONTENT_ENCODING: "content_encoding", VERSION: "version",
-    }[kind_of(name)]
+    }[kind_of(<const char*>name, len(name))]
 
 
 def without(bytes lines not None, names not None):

@@ -25,10 +25,9 @@ cdef class InboundRequest:
     cdef public object principal        # set by the handler at the head
     cdef list chunks
     cdef bytes connection_names
-    cdef int header_count
-    cdef Py_ssize_t header_bytes
     cdef Py_ssize_t declared            # content-length, or -1
-    cdef bint chunked, classified
+    cdef bint chunked
+    cdef int hosts
     cdef object refusal
 
 cdef class Inbound:
@@ -49,7 +48,9 @@ cdef class Inbound:
     cdef bint reading_paused, pumping, draining
     cdef readonly bint writing_paused
     cdef double deadline
-    cdef Py_ssize_t head_fed
+    cdef bytes head_part                # a head that has not ended yet; the parser has seen it
+    cdef long long head_began_ns
+    cdef bint head_seen, head_keep_alive, message_seen, line_cut
     cdef readonly Py_ssize_t written    # body and head bytes of the current reply
     cdef Py_ssize_t pending_bytes       # unsent when the linger deadline last passed
 
@@ -60,4 +61,13 @@ cdef class Inbound:
     cdef int _answer_ready(self) except -1
     cdef int _update_state(self) except -1
     cdef int _linger(self) except -1
+    cdef int _parse(self, const char* data, Py_ssize_t length) except -1
+    cdef Py_ssize_t _feed_head(self, bytes data, Py_ssize_t at) except -1
+    cdef Py_ssize_t _feed_sized(self, bytes data, Py_ssize_t at) except -1
+    cdef Py_ssize_t _feed_chunked(self, bytes data, Py_ssize_t at) except -1
+    cdef int _begin_request(self, const char* at, const char* end) except -1
+    cdef int _take_headers(self, InboundRequest request, const char* at, const char* end) except -1
+    cdef int _take_body(self, bytes chunk) except -1
+    cdef InboundRequest _unfinished(self)
+    cdef int _end_request(self) except -1
     cdef int _fail(self, int status, str kind, str message) except -1

@@ -29,11 +29,15 @@ cdef class Outbound:
     cdef readonly Py_ssize_t body_bytes
     cdef readonly long long written_ns, first_byte_ns, last_byte_ns
     cdef bint frame                 # chunked framing towards the client
-    cdef bint informational, complete, poisoned, paused, keep_alive
+    cdef bint complete, poisoned, paused, keep_alive
     cdef list pieces
+    cdef bytes head_part            # a reply head that has not ended yet; the parser has seen it
     cdef bytes client_head
     cdef double deadline, call_deadline, first_byte_timeout_s, idle_timeout_s
 
+    cdef int _parse(self, const char* data, Py_ssize_t length) except -1
+    cdef int _feed_head(self, bytes data) except -1
+    cdef int _begin_reply(self, const char* at, const char* end) except -1
     cdef int _forward(self) except -1
     cdef int _complete(self) except -1
     cdef int _broken(self, str kind, str message) except -1

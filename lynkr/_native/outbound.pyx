@@ -20,15 +20,23 @@ Memory per open stream: one read of the loop (at most 256 KB, uvloop's buffer) p
 buffer limit, after which this socket is not read until the client has caught up.
 """
 
+from cpython.buffer cimport PyBUF_READ
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc.string cimport memchr
+
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from lynkr._native.clock cimport monotonic_ns, monotonic_s
 from lynkr._native.headers cimport (
     CODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, GATEWAY, HOP, LENGTH, UPGRADE, HeaderBlock,
-    Kind, kind_of,
+    Kind, Line, kind_of, next_line,
 )
+from lynkr._native.headers import without
 from lynkr._native.inbound cimport Inbound
 from lynkr._native.sse cimport ReplyTee
+
+cdef extern from "string.h" nogil:
+    void* memmem(const void* haystack, size_t length, const void* needle, size_t needle_length)
 
 cdef enum:
     HEAD_BYTES_MAX = 262144      # a reply head; providers send 1 to 4 KB
@@ -62,13 +70,13 @@ cdef class Outbound:
         self.reason = b""
         self.head = self.content_type = self.content_encoding = self.length = self.client_head = None
         self.chunked = self.close_delimited = self.got_bytes = self.frame = False
-        self.informational = self.complete = self.paused = self.keep_alive = False
+        self.complete = self.paused = self.keep_alive = False
+        self.head_part = None
         self.body_bytes = 0
         self.first_byte_ns = self.last_byte_ns = 0
         self.calls += 1
         self.first_byte_timeout_s = first_byte_timeout_s
         self.idle_timeout_s = idle_timeout_s
-        self.block.clear()
         self.written_ns = monotonic_ns()
         self.deadline = self.written_ns * 1e-9 + first_byte_timeout_s
         self.call_deadline = self.written_ns * 1e-9 + total_timeout_s
@@ -135,24 +143,120 @@ cdef class Outbound:
         if not self.got_bytes:
             self.got_bytes = True
             self.first_byte_ns = monotonic_ns()
+        if self.phase == AWAITING:
+            self._feed_head(data)
+        else:
+            self._parse(<const char*>data, len(data))
+        if self.call is not None:
+            self._forward()
+
+    cdef int _parse(self, const char* data, Py_ssize_t length) except -1:
+        """Let llhttp judge the next bytes; a fault ends the call."""
+        if length == 0:
+            return 0
         try:
-            self.parser.feed_data(data)
+            self.parser.feed_data(PyMemoryView_FromMemory(<char*>data, length, PyBUF_READ))
         except HttpParserCallbackError as error:
             self.call.crashed(error.__context__ or error)
             self._broken("internal_error", "The gateway failed while reading the reply.")
-            return
         except (HttpParserError, HttpParserUpgrade) as error:
-            if self.call is not None and not self.complete:
-                self._forward()
-                self._broken("upstream_protocol", f"The upstream's reply is not valid HTTP/1.1: {error}.")
-                return
-            self.poisoned = True  # the reply is whole; only what follows it is not
-        if self.call is None:
-            return
-        if self.phase == AWAITING and self.block.length > HEAD_BYTES_MAX:
-            self._broken("upstream_protocol", "The upstream's reply head is too large.")
-            return
-        self._forward()
+            if self.complete:
+                self.poisoned = True  # the reply is whole; only what follows it is not
+                return 0
+            self._forward()
+            self._broken("upstream_protocol", f"The upstream's reply is not valid HTTP/1.1: {error}.")
+        return 0
+
+    cdef int _feed_head(self, bytes data) except -1:
+        """Take a final reply head, and informational ones before it, and what follows."""
+        cdef const char* text
+        cdef const char* end
+        cdef Py_ssize_t at = 0, held
+        while at < len(data) and self.call is not None and self.phase == AWAITING:
+            held = 0
+            if self.head_part is not None:
+                held = len(self.head_part)
+                data = self.head_part + data[at:]
+                at = 0
+                self.head_part = None
+            text = <const char*>data
+            end = <const char*>memmem(
+                text + at + max(0, held - 3), <size_t>(len(data) - at - max(0, held - 3)), b"\r\n\r\n", 4)
+            if end == NULL:
+                self.head_part = data[at:]
+                if len(self.head_part) > HEAD_BYTES_MAX:
+                    return self._broken("upstream_protocol", "The upstream's reply head is too large.")
+                return self._parse(text + at + held, len(data) - at - held)
+            end += 4
+            if end - text - at > HEAD_BYTES_MAX:
+                return self._broken("upstream_protocol", "The upstream's reply head is too large.")
+            self.status = 0
+            self._parse(text + at + held, end - text - at - held)
+            if self.call is None:
+                return 0
+            if self.status == 0:
+                return self._broken("upstream_protocol", "The upstream's reply head ends too early.")
+            if self.status >= 200:
+                self._begin_reply(text + at, end - 2)
+            at = end - text
+        if self.call is not None and at < len(data):
+            self._parse(<const char*>data + at, len(data) - at)
+        return 0
+
+    cdef int _begin_reply(self, const char* at, const char* end) except -1:
+        """A final head that llhttp has accepted: what passes of it goes into the client's head."""
+        cdef const char* newline = <const char*>memchr(at, c'\n', <size_t>(end - at))
+        cdef const char* run
+        cdef Line line
+        cdef Kind kind
+        cdef int found
+        cdef list named = []  # in Connection headers: they belong to this hop
+        # b"HTTP/1.1 200 OK\r\n"; the reason may be empty, with or without its space.
+        self.reason = at[13:newline - 1 - at] if newline - at > 14 else b""
+        at = newline + 1
+        run = at
+        self.block.clear()
+        while True:
+            found = next_line(&at, end, &line)
+            if found == 0:
+                break
+            if found < 0:
+                return self._broken("upstream_protocol", "The upstream's reply has a folded header line.")
+            kind = kind_of(line.start, line.name_length)
+            if kind == CONTENT_TYPE:
+                self.content_type = line.value[:line.value_length]
+            elif kind == CONTENT_ENCODING:
+                self.content_encoding = line.value[:line.value_length]
+            elif kind == LENGTH or kind == CODING or kind == HOP or kind == CONNECTION or kind == UPGRADE or kind == GATEWAY:
+                if run < line.start:
+                    self.block.add(run, line.start - run)
+                run = at
+                if kind == LENGTH:
+                    self.length = line.value[:line.value_length]
+                elif kind == CONNECTION:
+                    named.append(line.value[:line.value_length].lower())
+                elif kind == CODING:
+                    self.chunked = True
+                    if line.value_length != 7 or line.value[:7].lower() != b"chunked":
+                        return self._broken("upstream_protocol", "The upstream's reply has an unknown transfer coding.")
+        if run < end:
+            self.block.add(run, end - run)
+        self.head = self.block.take()
+        names = {word.strip() for word in b",".join(named).split(b",")} if named else set()
+        names -= {b"close", b"keep-alive", b"upgrade", b"te", b""}
+        if names:
+            self.head = without(self.head, names)
+        self.close_delimited = (
+            self.length is None and not self.chunked and self.status != 204 and self.status != 304
+        )
+        try:
+            self.client_head, self.tee, self.frame = self.call.reply_head(self)
+        except Exception as error:
+            self.call.crashed(error)
+            return self._broken("internal_error", "The gateway failed while reading the reply.")
+        self.phase = STREAMING
+        self.client.feed_from(self)
+        return 0
 
     def eof_received(self):
         return False
@@ -178,66 +282,22 @@ cdef class Outbound:
     def resume_writing(self):
         pass
 
-    # --- parser callbacks -------------------------------------------------------------------
+    # --- parser callbacks: llhttp says where replies begin and end, and what is not HTTP ------------
 
     def on_message_begin(self):
         if self.complete:
             self.poisoned = True
 
-    def on_status(self, bytes text):
-        self.reason += text
-
-    def on_header(self, bytes name, bytes value):
-        cdef Kind kind
-        if self.phase != AWAITING or self.complete:
-            return  # a trailer
-        kind = kind_of(name)
-        if kind == LENGTH:
-            self.length = value
-        elif kind == CODING:
-            self.chunked = True
-        elif kind == HOP or kind == CONNECTION or kind == UPGRADE or kind == GATEWAY:
-            pass
-        else:
-            if kind == CONTENT_TYPE:
-                self.content_type = value
-            elif kind == CONTENT_ENCODING:
-                self.content_encoding = value
-            self.block.add(name, value)
-
     def on_headers_complete(self):
-        if self.complete:
-            return
-        self.status = self.parser.get_status_code()
-        if 100 <= self.status < 200:
-            self.informational = True
-            self.block.clear()
-            self.length = None
-            self.chunked = False
-            return
-        self.head = self.block.take()
-        self.close_delimited = (
-            self.length is None and not self.chunked and self.status != 204 and self.status != 304
-        )
-        client_head, tee, frame = self.call.reply_head(self)
-        self.client_head = client_head
-        self.tee = tee
-        self.frame = frame
-        self.phase = STREAMING
-        self.client.feed_from(self)
+        if not self.complete:
+            self.status = self.parser.get_status_code()
 
     def on_body(self, bytes data):
-        if self.complete or self.poisoned:
-            return
-        self.pieces.append(data)
+        if not self.complete:
+            self.pieces.append(data)
 
     def on_message_complete(self):
-        if self.complete:
-            return
-        if self.informational:
-            self.informational = False
-            self.status = 0
-            self.reason = b""
+        if self.complete or self.status < 200:
             return
         self.complete = True
         # Asked now: the parser forgets the framing of a message once it is over.
@@ -266,7 +326,7 @@ cdef class Outbound:
                 out = body
         else:
             out = body
-        if self.complete and self.tee is not None and self.tee.events and not self.tee.blind and self.tee.begun and not self.tee.ended:
+        if self.complete and self.tee is not None and self.tee.events and not self.tee.blind and self.tee.begun and not self.tee.over():
             # The framing is whole but the conversation is not: passing this on as a clean end would
             # make Claude Code stop silently in the middle of a tool call.
             if len(out) != 0 or self.client_head is not None:

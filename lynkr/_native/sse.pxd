@@ -17,6 +17,7 @@ cdef class ReplyTee(PathScanner):
     cdef bint overflow
     cdef bint events                 # server-sent events, else one JSON body
     cdef readonly bint begun
+    cdef bint ending                 # the event that ends the reply is passing
     cdef readonly bint ended         # the reply's own end marker passed
     cdef int line_state
     cdef int field_matched
@@ -26,6 +27,7 @@ cdef class ReplyTee(PathScanner):
     cdef object decoder              # bytes -> iterable of bytes, undoing a content-encoding, or None
     cdef readonly bint blind         # the bytes could not be read (encoding unknown or broken)
 
+    cpdef bint over(self)
     cpdef int feed(self, bytes data) except -1
     cdef int _feed_plain(self, bytes data) except -1
     cdef int _feed_events(self, const char* data, Py_ssize_t length) except -1

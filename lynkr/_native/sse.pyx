@@ -73,8 +73,8 @@ cdef class ReplyTee(PathScanner):
             # Values that say nothing new cost no object: null, the model again, a type that ends nothing.
             if end - start == 4 and piece[begin] == c'n':
                 return 0
-            if path == self.shape.begin_path and self.begun:
-                return 0
+            if path == self.shape.begin_path and (self.begun or end - start == 2):
+                return 0  # known already, or an empty string, which tells nothing
             if self.shape.end_lengths[path] != 0 and (end - start > 63 or not self.shape.end_lengths[path] >> (end - start) & 1):
                 return 0
             value = piece[begin:end - piece_start]
@@ -86,13 +86,13 @@ cdef class ReplyTee(PathScanner):
             if value == b"null":
                 return 0
         if path == self.shape.begin_path:
-            if self.begun:
+            if self.begun or value == b'""':
                 return 0
             self.begun = True
         self.values[path] = value
         ends = self.shape.end_values[path]
         if ends is not None and (not ends or value in ends):
-            self.ended = True
+            self.ending = True
         return 0
 
     cdef int carry(self, const char* piece, Py_ssize_t length) except -1:
@@ -129,7 +129,12 @@ cdef class ReplyTee(PathScanner):
             return self._feed_events(<const char*>data, len(data))
         return self.scan(<const char*>data, len(data))
 
+    cpdef bint over(self):
+        """The end marker has passed, whole; a last event without its empty line counts."""
+        return self.ended or (self.ending and self.root_done)
+
     cdef int _end_of_event(self) except -1:
+        self.ended = self.ended or self.ending
         self.at_boundary = True
         self.overflow = False
         self.pending = None

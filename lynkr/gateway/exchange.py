@@ -40,14 +40,7 @@ class Desk(Protocol):
 
 
 class Exchange:
-    """One call under way. Slots are set once, in the order they are listed."""
-
-    __slots__ = (
-        "_settled", "api", "attempts", "body", "desk", "ended_by", "error", "error_source", "head",
-        "inbound", "model_token", "outbound", "planned", "reading", "reply_begun", "reply_bytes",
-        "reply_status", "request", "request_id", "reused", "rules", "stream", "tee",
-        "times_first_ns", "times_last_ns", "times_written_ns", "waiting_for",
-    )  # fmt: skip
+    """One call under way. The slots and their C types are listed in ``exchange.pxd``."""
 
     def __init__(self, desk: Desk, rules: Rules, inbound: Inbound, request: InboundRequest) -> None:
         self.desk = desk
@@ -67,6 +60,7 @@ class Exchange:
         self.reused = False
         self.reading: Reading | None = None
         self.tee: ReplyTee | None = None
+        self.plain = True
         self.reply_begun = False
         self.reply_status = 0
         self.reply_bytes = 0
@@ -120,6 +114,7 @@ class Exchange:
         self.times_first_ns = outbound.first_byte_ns
         self.request.drop_body()  # nothing can be sent again from here on
         self.body = b""
+        self.plain = outbound.content_encoding is None
         self.reading, self.tee = tee_for(self.api, outbound)
         if self.reading is not None and self.reading.events:
             self.desk.streaming(1)
@@ -235,7 +230,7 @@ class Exchange:
         self.ended_by = ended_by
         last = b""
         tee = self.tee
-        if tee is not None and self.reading is not None and self.reading.events and not tee.blind:
+        if tee is not None and self.reading is not None and self.reading.events and self.plain:
             # A half-sent event is ended by the line end and takes the error as its
             # rest: clients look
             # at the event name first. In an encoded stream no plain event can be added.

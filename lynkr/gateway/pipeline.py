@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from lynkr._native.headers import value_of, without
 from lynkr._native.inbound import InboundRequest
 from lynkr._native.paths import PathTable, find_spans
 from lynkr.errors import GatewayError
@@ -74,7 +75,7 @@ def read(exchange: Exchange) -> None:
 def _read_slowly(exchange: Exchange, body: bytes) -> None:
     try:
         asked = msgspec.json.decode(body, type=_Asked)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return
     if asked.model is not None:
         exchange.model_token = msgspec.json.encode(asked.model)
@@ -92,7 +93,7 @@ def write(exchange: Exchange) -> None:
     endpoint = planned.route.endpoint
     lines = request.head
     if endpoint.default_headers or endpoint.forced_headers:
-        lines = _with_headers(lines, endpoint)
+        lines = _with_headers(request, endpoint)
     if endpoint.auth == "client":
         lines += _own_credential(exchange)
     if planned.model_token is not None:
@@ -133,20 +134,18 @@ def run(exchange: Exchange) -> None:
         )
 
 
-def _with_headers(lines: bytes, endpoint: Endpoint) -> bytes:
+def _with_headers(request: InboundRequest, endpoint: Endpoint) -> bytes:
     """Default headers where the client sent none; forced ones in place of the client's."""
-    lowered = b"\r\n" + lines.lower()
+    lines = request.head
     for name, line in endpoint.default_headers:
-        if b"\r\n" + name + b":" not in lowered:
+        # Every Messages client sends this one, and the front has seen it: no search is needed.
+        if name == b"anthropic-version" and request.anthropic_version is not None:
+            continue
+        if value_of(lines, name) is None:
             lines += line
-    for name, line in endpoint.forced_headers:
-        if b"\r\n" + name + b":" in lowered:
-            lines = b"".join(
-                kept
-                for kept in lines.splitlines(keepends=True)
-                if kept.partition(b":")[0].lower() != name
-            )
-        lines += line
+    if endpoint.forced_headers:
+        lines = without(lines, {name for name, _ in endpoint.forced_headers})
+        lines += b"".join(line for _, line in endpoint.forced_headers)
     return lines
 
 

@@ -70,7 +70,7 @@ class Rules:
     def _plan(self, api: str, token: bytes) -> PlannedRoute:
         try:
             asked = msgspec.json.decode(token, type=str) if token else ""
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise GatewayError(
                 "invalid_model", 400, "The model must be a string.", source="client", field="model"
             ) from None

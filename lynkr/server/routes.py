@@ -49,6 +49,7 @@ def application(worker: Worker, listing: Listing) -> web.Application:
             web.get("/v1/models", routes.models),
             web.get("/v1/models/{model:.+}", routes.model),
             web.get("/v1/responses", routes.websocket),
+            *(web.route("*", api.path.decode(), routes.only_post) for api in APIS.values()),
             web.post("/admin/reload", routes.reload),
         ]
     )
@@ -230,6 +231,10 @@ class Routes:
                 hint="Use POST /v1/responses.",
             )
         raise web.HTTPMethodNotAllowed("GET", ["POST"])
+
+    async def only_post(self, request: web.Request) -> web.Response:
+        """An inference route by another method; POST never gets here."""
+        raise web.HTTPMethodNotAllowed(request.method, ["POST"])
 
     async def reload(self, request: web.Request) -> web.Response:
         self._principal(request, admin=True)

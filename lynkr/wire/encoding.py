@@ -41,9 +41,13 @@ def _zlib(window_bits: int) -> Decoder:
     engine = zlib.decompressobj(window_bits)
 
     def pieces(data: bytes) -> Iterator[bytes]:
-        while data:
-            yield engine.decompress(data, PIECE_BYTES_MAX)
+        more = bool(data)
+        while more:
+            piece = engine.decompress(data, PIECE_BYTES_MAX)
+            yield piece
             data = engine.unconsumed_tail
+            # A full piece may have left output inside with no input to show for it.
+            more = bool(data) or len(piece) == PIECE_BYTES_MAX
 
     return pieces
 

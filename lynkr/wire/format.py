@@ -16,7 +16,7 @@ from lynkr.errors import GatewayError
 from lynkr.wire.encoding import Decoder
 from lynkr.wire.message import ReplyFacts
 
-Count = Annotated[int, msgspec.Meta(ge=0)] | None
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None  # beyond: no count of tokens
 Values = Sequence[bytes | None]  # in the order of the reading's paths
 
 
@@ -57,20 +57,31 @@ class Api(msgspec.Struct, frozen=True):
         return self.path.decode()
 
 
+TEXTS_MAX = 1024
+TEXT_BYTES_MAX = 256
+
+_texts: dict[bytes, str] = {}  # model names and stop reasons come back in every reply
 _decode_text = msgspec.json.Decoder(str).decode
 _decode_table = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def text(value: bytes | None) -> str:
     """A captured JSON string; anything else is the empty string."""
-    if value is None or value[:1] != b'"':
+    if value is None:
         return ""
+    known = _texts.get(value)
+    if known is not None:
+        return known
     try:
-        if b"\\" not in value:
-            return value[1:-1].decode()
-        return _decode_text(value)
+        read = _decode_text(value)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return ""
+    if len(value) > TEXT_BYTES_MAX:
+        return read
+    if len(_texts) >= TEXTS_MAX:
+        _texts.clear()
+    _texts[value] = read
+    return read
 
 
 def table(value: bytes | None) -> dict[str, object]:
@@ -79,7 +90,7 @@ def table(value: bytes | None) -> dict[str, object]:
         return {}
     try:
         return _decode_table(value)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return {}
 
 
@@ -99,7 +110,7 @@ def report_reader(kind: type[_Report], empty: _Report) -> Callable[[bytes | None
             return empty
         try:
             return decode(value)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             kept: dict[str, object] = {}
             for name, given in table(value).items():
                 whole = isinstance(given, float) and given.is_integer()

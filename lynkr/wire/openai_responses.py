@@ -33,16 +33,18 @@ class _Report(msgspec.Struct, frozen=True):
     output_tokens_details: OutputDetails | None = None
 
 
+_UNFINISHED = ("in_progress", "queued")  # statuses that tell of no end
 _read_report = report_reader(_Report, _Report())
 
 
 def _body_facts(values: Values) -> ReplyFacts:
     model, reported, status, reason, error = values
     report = _read_report(reported)
+    state = text(status)
     return ReplyFacts(
         text(model),
         # The API has no stop reason as such: why it is incomplete, or the status, takes its place.
-        text(reason) or text(status),
+        text(reason) or ("" if state in _UNFINISHED else state),
         error_name(table(error)) if error is not None else "",
         usage(
             report.input_tokens,
