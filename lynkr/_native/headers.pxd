@@ -26,8 +26,8 @@ cdef struct Line:
 
 cdef Kind kind_of(const char* name, Py_ssize_t length) noexcept
 
-# The header line at the cursor, which moves behind it: 1, or 0 at the end, or -1 if it is no line that
-# may be passed on (folded over two lines, or without a colon).
+# The header line at the cursor, which moves behind it: 1, or 0 at the end, or -1 if it is no line
+# that may be passed on (folded over two lines, or without a colon).
 cdef int next_line(const char** cursor, const char* end, Line* line) noexcept
 
 cdef class HeaderBlock:

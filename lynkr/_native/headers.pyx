@@ -1,8 +1,9 @@
 """Header lines on their way through: kept as the bytes they were, minus the ones a proxy must drop.
 
-A head is cut into lines only after llhttp has accepted it, so nothing is parsed here: the cut relies on
-what the parser has proved (every line ends in CR LF, no control characters, a name before each colon).
-The lines that pass are copied as they stand, in runs: order, case and spacing stay the sender's own.
+A head is cut into lines only after llhttp has accepted it, so nothing is parsed here: the cut
+relies on what the parser has proved (every line ends in CR LF, no control characters, a name before
+each colon). The lines that pass are copied as they stand, in runs: order, case and spacing stay the
+sender's own.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize

@@ -1,4 +1,4 @@
-from lynkr._native.headers cimport HeaderBlock
+from lynkr._native.requests cimport InboundLimits, InboundRequest, RequestReader
 
 cdef enum State:
     IDLE          # between requests; the keep-alive deadline runs
@@ -8,49 +8,21 @@ cdef enum State:
     LINGER        # answered and half closed; what still comes is thrown away
     CLOSED
 
-cdef class InboundLimits:
-    cdef readonly Py_ssize_t body_bytes_max, header_bytes_max, write_buffer_bytes
-    cdef readonly int header_count_max, pipeline_max
-    cdef readonly double header_timeout_s, body_timeout_s, keepalive_timeout_s
-
-cdef class InboundRequest:
-    cdef readonly bytes method, target, path, query
-    cdef readonly object route          # what the handler's `hot` table holds for this path, or None
-    cdef readonly bytes head            # header lines as they may be passed on
-    cdef readonly bytes authorization, api_key, host, content_type, forwarded_for, anthropic_version
-    cdef readonly list gateway_headers  # [(lower name, value)] of x-lynkr-*, or None
-    cdef readonly bint keep_alive, http_1_0, complete, wants_continue
-    cdef readonly long long accepted_ns, ready_ns
-    cdef readonly Py_ssize_t body_length
-    cdef public object principal        # set by the handler at the head
-    cdef list chunks
-    cdef bytes connection_names
-    cdef Py_ssize_t declared            # content-length, or -1
-    cdef bint chunked
-    cdef int hosts
-    cdef object refusal
-
 cdef class Inbound:
-    cdef object loop, handler, parser
+    cdef object loop, handler
+    cdef RequestReader reader
     cdef InboundLimits limits
     cdef readonly object transport
     cdef readonly str peer
-    cdef object queue                   # complete requests waiting for their turn
-    cdef InboundRequest reading
-    cdef HeaderBlock block
     cdef State state
     cdef object answering               # the owner of the current reply: has client_left()
     cdef object source                  # what feeds the current reply: has pause() and resume()
     cdef InboundRequest current
     cdef object held                    # bytes of later requests, not parsed yet
     cdef Py_ssize_t held_bytes
-    cdef object failure                 # (status, kind, message): stop parsing and say so
     cdef bint reading_paused, pumping, draining
     cdef readonly bint writing_paused
     cdef double deadline
-    cdef bytes head_part                # a head that has not ended yet; the parser has seen it
-    cdef long long head_began_ns
-    cdef bint head_seen, head_keep_alive, message_seen, line_cut
     cdef readonly Py_ssize_t written    # body and head bytes of the current reply
     cdef Py_ssize_t pending_bytes       # unsent when the linger deadline last passed
 
@@ -61,13 +33,3 @@ cdef class Inbound:
     cdef int _answer_ready(self) except -1
     cdef int _update_state(self) except -1
     cdef int _linger(self) except -1
-    cdef int _parse(self, const char* data, Py_ssize_t length) except -1
-    cdef Py_ssize_t _feed_head(self, bytes data, Py_ssize_t at) except -1
-    cdef Py_ssize_t _feed_sized(self, bytes data, Py_ssize_t at) except -1
-    cdef Py_ssize_t _feed_chunked(self, bytes data, Py_ssize_t at) except -1
-    cdef int _begin_request(self, const char* at, const char* end) except -1
-    cdef int _take_headers(self, InboundRequest request, const char* at, const char* end) except -1
-    cdef int _take_body(self, bytes chunk) except -1
-    cdef InboundRequest _unfinished(self)
-    cdef int _end_request(self) except -1
-    cdef int _fail(self, int status, str kind, str message) except -1

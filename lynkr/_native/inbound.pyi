@@ -2,6 +2,8 @@ import asyncio
 from asyncio import AbstractEventLoop, Transport
 from typing import Any, Protocol
 
+from lynkr._native.requests import InboundLimits, InboundRequest
+
 class Owner(Protocol):
     def client_left(self) -> None: ...
 
@@ -26,54 +28,6 @@ class Handler(Protocol):
     ) -> bytes: ...
     def crashed(self, error: BaseException) -> None: ...
     def lost(self, inbound: Inbound) -> None: ...
-
-class InboundLimits:
-    body_bytes_max: int
-    header_bytes_max: int
-    write_buffer_bytes: int
-    header_count_max: int
-    pipeline_max: int
-    header_timeout_s: float
-    body_timeout_s: float
-    keepalive_timeout_s: float
-    def __init__(
-        self,
-        *,
-        body_bytes_max: int,
-        header_bytes_max: int,
-        header_count_max: int,
-        header_timeout_s: float,
-        body_timeout_s: float,
-        keepalive_timeout_s: float,
-        pipeline_max: int,
-        write_buffer_bytes: int,
-    ) -> None: ...
-
-class InboundRequest:
-    method: bytes
-    target: bytes
-    path: bytes
-    query: bytes
-    route: Any
-    head: bytes
-    authorization: bytes | None
-    api_key: bytes | None
-    host: bytes | None
-    content_type: bytes | None
-    forwarded_for: bytes | None
-    anthropic_version: bytes | None
-    gateway_headers: list[tuple[bytes, bytes]] | None
-    keep_alive: bool
-    http_1_0: bool
-    complete: bool
-    wants_continue: bool
-    accepted_ns: int
-    ready_ns: int
-    body_length: int
-    principal: Any
-    def body(self) -> bytes: ...
-    def drop_body(self) -> None: ...
-    def gateway_header(self, name: bytes) -> bytes | None: ...
 
 # By duck typing: a compiled class cannot inherit a Python one, and the loops only look for methods.
 class Inbound(asyncio.Protocol):

@@ -1,8 +1,8 @@
 """One connection to an upstream: a request out, its reply spliced to the client.
 
-An asyncio protocol over a raw transport, one call at a time. Reply bytes go from the socket through the
-HTTP parser and the usage tee to the client's transport within one callback: head and first body bytes
-in one write, one write per read afterwards, no Python code per event.
+An asyncio protocol over a raw transport, one call at a time. Reply bytes go from the socket through
+the HTTP parser and the usage tee to the client's transport within one callback: head and first body
+bytes in one write, one write per read afterwards, no Python code per event.
 
     READY ──start──▶ AWAITING ──final head──▶ STREAMING ──end──▶ READY | DEAD
                          │ lost, late, not HTTP     │ lost, late, cut short
@@ -16,8 +16,8 @@ The call (``gateway/exchange.py``) is asked or told once per phase:
     upstream_failed(outbound, kind, message)                    nothing was passed on yet
     reply_broken(outbound, kind, message)                       something was
 
-Memory per open stream: one read of the loop (at most 256 KB, uvloop's buffer) plus the client's write
-buffer limit, after which this socket is not read until the client has caught up.
+Memory per open stream: one read of the loop (at most 256 KB, uvloop's buffer) plus the client's
+write buffer limit, after which this socket is not read until the client has caught up.
 """
 
 from cpython.buffer cimport PyBUF_READ
@@ -282,7 +282,8 @@ cdef class Outbound:
     def resume_writing(self):
         pass
 
-    # --- parser callbacks: llhttp says where replies begin and end, and what is not HTTP ------------
+    # --- parser callbacks: llhttp says where replies begin and end, and what is not HTTP
+    # ------------
 
     def on_message_begin(self):
         if self.complete:

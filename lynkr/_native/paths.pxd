@@ -33,7 +33,8 @@ cdef class PathScanner:
     cdef bint escaped                # the byte before this piece was an odd backslash
     cdef bint seen_root
     cdef bint root_done
-    cdef readonly bint escaped_key   # a key that matters was written with escapes: ask a real parser
+    # a key that matters was written with escapes: ask a real parser
+    cdef readonly bint escaped_key
     cdef char key[KEY_BYTES_MAX]
     cdef int key_length              # KEY_BYTES_MAX + 1: too long to be one of ours
     cdef int capture                 # path being captured, or -1

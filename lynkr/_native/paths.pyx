@@ -1,15 +1,17 @@
 """Finds the values at a few known paths in passing JSON, in pieces of any size, in bounded memory.
 
-Theory of operation. A table holds the paths as a small trie. A scanner walks the bytes once. While the
-containers it is inside all lie on a path (``matched == depth``) it reads keys; in every other container
-it only counts brackets and skips strings, with memchr, so the cost outside the interesting keys is that
-of finding quotes. Arrays are transparent: ``choices.finish_reason`` matches in every element.
+Theory of operation. A table holds the paths as a small trie. A scanner walks the bytes once. While
+the containers it is inside all lie on a path (``matched == depth``) it reads keys; in every other
+container it only counts brackets and skips strings, with memchr, so the cost outside the
+interesting keys is that of finding quotes. Arrays are transparent: ``choices.finish_reason``
+matches in every element.
 
-It is not a validator. Bytes that are not JSON give no values or odd ones, never an error: what passes
-is the client's and the provider's business, and they are the ones to complain.
+It is not a validator. Bytes that are not JSON give no values or odd ones, never an error: what
+passes is the client's and the provider's business, and they are the ones to complain.
 
-Keys are compared as raw bytes. A matching key written with escapes would be missed, so any backslash in
-a key at a matched depth raises the ``escaped_key`` flag, and the caller asks a full parser.
+Keys are compared as raw bytes. A matching key written with escapes would be missed, so any
+backslash in a key at a matched depth raises the ``escaped_key`` flag, and the caller asks a full
+parser.
 """
 
 from libc.string cimport memchr, memcmp, memcpy
@@ -251,8 +253,8 @@ cdef class SpanScanner(PathScanner):
 def find_spans(PathTable table not None, body not None):
     """Byte spans of the table's paths in one whole JSON body, as ``[(start, end) | None, ...]``.
 
-    The last of repeated keys wins, as in every JSON parser the providers use. Returns ``None`` when a
-    relevant key is written with escapes or the body does not close as one object: the caller must
+    The last of repeated keys wins, as in every JSON parser the providers use. Returns ``None`` when
+    a relevant key is written with escapes or the body does not close as one object: the caller must
     parse, or pass the bytes on unread.
     """
     cdef const unsigned char[::1] view

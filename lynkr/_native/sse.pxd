@@ -7,7 +7,8 @@ cdef enum:
 cdef class ReplyShape:
     cdef readonly PathTable table
     cdef list end_values             # per path: the values that end a reply (empty: any), or None
-    cdef unsigned long long end_lengths[PATHS_MAX]  # bit n: one of them is n bytes long; 0: look at all
+    # bit n: one of them is n bytes long; 0: look at all
+    cdef unsigned long long end_lengths[PATHS_MAX]
     cdef int begin_path              # path whose value shows that this is a reply we know, or -1
 
 cdef class ReplyTee(PathScanner):
@@ -24,7 +25,8 @@ cdef class ReplyTee(PathScanner):
     cdef int done_matched
     cdef bint swallow_newline
     cdef readonly bint at_boundary   # no event is half sent
-    cdef object decoder              # bytes -> iterable of bytes, undoing a content-encoding, or None
+    # bytes -> iterable of bytes, undoing a content-encoding, or None
+    cdef object decoder
     cdef readonly bint blind         # the bytes could not be read (encoding unknown or broken)
 
     cpdef bint over(self)

@@ -28,9 +28,9 @@ cdef enum:
 cdef class ReplyShape:
     """What a reply of one kind looks like; compiled once, shared by all tees over such replies.
 
-    ``begin`` is a path of the table: its first value shows that this is a reply of the expected kind
-    (later ones are not looked at). ``ends`` maps paths to the values that are the reply's own end
-    marker; none listed means any. ``data: [DONE]`` is one too.
+    ``begin`` is a path of the table: its first value shows that this is a reply of the expected
+    kind (later ones are not looked at). ``ends`` maps paths to the values that are the reply's own
+    end marker; none listed means any. ``data: [DONE]`` is one too.
     """
 
     def __init__(self, PathTable table not None, str begin, dict ends not None) -> None:
@@ -70,7 +70,8 @@ cdef class ReplyTee(PathScanner):
             self.pending = None
             return 0
         if begin >= 0:
-            # Values that say nothing new cost no object: null, the model again, a type that ends nothing.
+            # Values that say nothing new cost no object: null, the model again, a type that ends
+            # nothing.
             if end - start == 4 and piece[begin] == c'n':
                 return 0
             if path == self.shape.begin_path and (self.begun or end - start == 2):

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lynkr._native.inbound import Inbound, InboundRequest
+from lynkr._native.inbound import Inbound
 from lynkr._native.outbound import Outbound
+from lynkr._native.requests import InboundRequest
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError, Source
 from lynkr.gateway.lanes import chunk, error_reply, reply_head, tee_for
@@ -102,6 +103,8 @@ class Exchange:
 
     def connect_failed(self, error: GatewayError) -> None:
         self.waiting_for = None
+        if self.planned is not None:
+            error.hint = f"(provider {self.planned.provider})"
         self.refuse(error)
 
     # --- the reply, told by the connection ----------------------------------------------------
@@ -145,7 +148,7 @@ class Exchange:
         self.refuse(
             GatewayError(
                 kind, verdict.status, message, source=verdict.source, retryable=True,
-                hint=f"(provider {self.planned.route.endpoint.name})" if self.planned else None,
+                hint=f"(provider {self.planned.provider})" if self.planned else None,
             )
         )  # fmt: skip
 

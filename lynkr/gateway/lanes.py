@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from lynkr._native.inbound import InboundRequest
 from lynkr._native.outbound import Outbound
+from lynkr._native.requests import InboundRequest
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError
 from lynkr.gateway.rules import PlannedRoute

@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from lynkr._native.headers import value_of, without
-from lynkr._native.inbound import InboundRequest
 from lynkr._native.paths import PathTable, find_spans
+from lynkr._native.requests import InboundRequest
 from lynkr.errors import GatewayError
 from lynkr.gateway.exchange import Exchange
 from lynkr.gateway.rules import Rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from lynkr._native.inbound import InboundRequest
+from lynkr._native.requests import InboundRequest
 from lynkr.errors import GatewayError
 from lynkr.gateway.exchange import Exchange
 from lynkr.policies.access import ANONYMOUS

@@ -19,7 +19,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from lynkr._native.inbound import Inbound, InboundRequest
+from lynkr._native.inbound import Inbound
+from lynkr._native.requests import InboundRequest
 from lynkr.config.settings import Settings, Upstream
 from lynkr.demo import origin as demo_origin
 from lynkr.errors import GatewayError
@@ -56,6 +57,26 @@ def forward_proxy(settings: Upstream, environ: Mapping[str, str]) -> Upstream:
     )
 
 
+def unix_listener(configured: str) -> socket.socket:
+    """A Unix socket bound to its path, for this process or for the workers forked from it.
+
+    Raises ``OSError``. What a killed process left at the path is replaced; nothing else is.
+    """
+    path = Path(configured).expanduser()
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_socket():
+            path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o660)  # for the proxy's group
+    except BaseException:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
 class Gateway:
     """One worker process's gateway. ``start``, then ``stop``; ``reload`` in between."""
 
@@ -69,6 +90,7 @@ class Gateway:
         board: Board | None = None,
         slot: int = 0,
         listener: socket.socket | None = None,
+        unix_listener: socket.socket | None = None,
         reload: Reload | None = None,
     ) -> None:
         self.settings = settings
@@ -79,6 +101,8 @@ class Gateway:
         self._board = board or Board(1)
         self._slot = slot
         self._listener = listener
+        self._unix_listener = unix_listener
+        self._unlink = ""  # the socket's path, when it is ours to remove
         self._reload = reload
         self._gauges = Gauges()
         self._calls: set[Exchange] = set()
@@ -138,10 +162,15 @@ class Gateway:
             )
         self._servers.append(listening)
         self.port = listening.sockets[0].getsockname()[1]
-        if server.unix_socket and self._slot == 0:
-            path = self._unlink_unix_socket()  # left by a process that was killed
-            self._servers.append(await loop.create_unix_server(self._accept, path, backlog=BACKLOG))
-            os.chmod(path, 0o660)  # noqa: PTH101  # for the proxy's group; one call at start
+        if self._unix_listener is None and server.unix_socket:
+            self._unix_listener = unix_listener(server.unix_socket)
+            self._unlink = self._unix_listener.getsockname()
+        if self._unix_listener is not None:
+            self._servers.append(
+                await loop.create_unix_server(
+                    self._accept, sock=self._unix_listener, backlog=BACKLOG
+                )
+            )
 
     async def stop(self, drain_s: float | None = None) -> None:
         """Take no more requests, give those under way ``drain_s`` seconds, then end them with an
@@ -169,14 +198,8 @@ class Gateway:
         if self._sweep is not None:
             self._sweep.cancel()
         self._publisher.close()
-        if self._servers and self.settings.server.unix_socket and self._slot == 0:
-            self._unlink_unix_socket()
-
-    def _unlink_unix_socket(self) -> str:
-        path = Path(self.settings.server.unix_socket).expanduser()
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        return str(path)
+        if self._unlink:
+            Path(self._unlink).unlink(missing_ok=True)  # noqa: ASYNC240  # the last thing it does
 
     async def _farewell(self, front: Front, flush_s: float = 2.0) -> None:
         """Let last words reach their clients, then close whatever is left."""

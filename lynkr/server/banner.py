@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lynkr.config.loader import Loaded
+from lynkr.config.settings import Settings
 from lynkr.providers.catalog import Endpoint, looked_for
 
 
@@ -40,6 +41,14 @@ def _providers(loaded: Loaded, endpoints: Iterable[Endpoint]) -> list[str]:
     ]
 
 
+def _exposure(settings: Settings) -> list[str]:
+    """A proxy in front makes everybody's requests look local."""
+    server = settings.server
+    if (server.trusted_proxies or server.unix_socket) and not settings.auth.required:
+        return ["a proxy is expected in front, and no key is required: whoever reaches it may call"]
+    return []
+
+
 def banner(loaded: Loaded, endpoints: Iterable[Endpoint], port: int, workers: int) -> str:
     """Several lines, without a final line end."""
     settings = loaded.settings
@@ -50,7 +59,7 @@ def banner(loaded: Loaded, endpoints: Iterable[Endpoint], port: int, workers: in
         f"lynkr listens on {url}{several}",
         f"configuration: {loaded.file or 'defaults and environment'}",
         *_providers(loaded, endpoints),
-        *(f"note: {notice}" for notice in loaded.notices),
+        *(f"note: {notice}" for notice in [*loaded.notices, *_exposure(settings)]),
         "",
         "Claude Code   "
         f"ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={key} ENABLE_TOOL_SEARCH=true claude",

@@ -15,7 +15,8 @@ from typing import Any
 
 from httptools import HttpParserError, HttpResponseParser
 
-from lynkr._native.inbound import Inbound, InboundRequest
+from lynkr._native.inbound import Inbound
+from lynkr._native.requests import InboundRequest
 
 # aiohttp's RequestHandler is a protocol, but its type does not say so in all versions.
 MakeHandler = Callable[[], Any]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-from lynkr._native.inbound import Inbound, InboundLimits, InboundRequest
+from lynkr._native.inbound import Inbound
+from lynkr._native.requests import InboundLimits, InboundRequest
 from lynkr.config.settings import Limits
 from lynkr.errors import GatewayError
 from lynkr.gateway import pipeline

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from lynkr.config.loader import Loaded
 from lynkr.config.settings import Server
@@ -63,13 +64,15 @@ def _several(
     # of 72, and start in 171 ms instead of 257. One worker has no use for the supervisor.
     import uvloop  # noqa: F401
 
-    from lynkr.server import app, supervisor  # noqa: F401
+    from lynkr.server import app, supervisor
 
     server = loaded.settings.server
     try:
         # Without sharing first: two gateways on one port would take each other's clients silently.
         bound(server, share=False).close()
         placeholder = bound(server, share=True)  # holds the port; never listens, so gets no client
+        # A Unix socket cannot be bound twice: the workers accept from this one.
+        shared = app.unix_listener(server.unix_socket) if server.unix_socket else None
     except OSError as error:
         print(_busy(server, error), file=sys.stderr)  # noqa: T201
         return 1
@@ -85,7 +88,7 @@ def _several(
             log.event("error", "a worker cannot listen", why=str(error))
             return EXIT_CANNOT_START
         placeholder.close()
-        return work(current, reload, listener, board=board, slot=slot)
+        return work(current, reload, listener, unix_listener=shared, board=board, slot=slot)
 
     def on_hangup() -> bool:
         try:
@@ -100,15 +103,19 @@ def _several(
 
     restarted = [False]
     _say(loaded, configured, port, workers)
-    return supervisor.run(
-        workers,
-        lambda: None,
-        worker_main,
-        on_hangup=on_hangup,
-        board=board,
-        drain_s=server.drain_s,
-        log=log,
-    )
+    try:
+        return supervisor.run(
+            workers,
+            lambda: None,
+            worker_main,
+            on_hangup=on_hangup,
+            board=board,
+            drain_s=server.drain_s,
+            log=log,
+        )
+    finally:
+        if shared is not None:
+            Path(shared.getsockname()).unlink(missing_ok=True)
 
 
 def bound(server: Server, *, share: bool, port: int | None = None) -> socket.socket:
@@ -137,6 +144,7 @@ def work(
     reload: ReloadSettings,
     listener: socket.socket,
     *,
+    unix_listener: socket.socket | None = None,
     board: Board | None = None,
     slot: int = 0,
     started: Callable[[], None] = lambda: None,
@@ -144,13 +152,14 @@ def work(
     """One worker, until it is told to stop."""
     import uvloop
 
-    return uvloop.run(_work(loaded, reload, listener, board, slot, started))
+    return uvloop.run(_work(loaded, reload, listener, unix_listener, board, slot, started))
 
 
 async def _work(
     loaded: Loaded,
     reload: ReloadSettings,
     listener: socket.socket,
+    unix_listener: socket.socket | None,
     board: Board | None,
     slot: int,
     started: Callable[[], None],
@@ -190,6 +199,7 @@ async def _work(
         board=board,
         slot=slot,
         listener=listener,
+        unix_listener=unix_listener,
         reload=reload_everywhere,
     )
     loop.add_signal_handler(signal.SIGTERM, on_stop)
