@@ -31,30 +31,65 @@ def serve(loaded: Loaded, reload: ReloadSettings) -> int:
     """Run until told to stop; the process's exit code. Raises ``ConfigError`` before listening."""
     configured = endpoints(loaded.settings, loaded.environ)
     workers = loaded.settings.server.workers
-    if workers == 1:
-        return _one(loaded, reload, configured)
-    return _several(loaded, reload, configured, workers)
+    try:
+        if workers == 1:
+            return _one(loaded, reload, configured)
+        return _several(loaded, reload, configured, workers)
+    except CannotListenError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
 
 
 def _say(loaded: Loaded, configured: dict[str, Endpoint], port: int, workers: int) -> None:
     print(banner(loaded, configured.values(), port, workers), file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _busy(server: Server, error: OSError) -> str:
-    return (
-        f"lynkr cannot listen on {server.host}:{server.port}: {error.strerror or error}.\n"
-        "    fix: stop what uses the port, or choose another with --port"
-    )
+class CannotListenError(Exception):
+    """The address is taken or not ours to take; the message says what to do."""
+
+
+def _listening(server: Server, *, share: bool) -> tuple[socket.socket, socket.socket | None]:
+    """The TCP socket and, if one is configured, the Unix socket. Raises ``CannotListenError``."""
+    from lynkr.server.app import unix_listener
+
+    try:
+        if share:
+            # Without sharing first: two gateways on one port would silently share their clients.
+            bound(server, share=False).close()
+        listener = bound(server, share=share)
+    except OSError as error:
+        raise CannotListenError(
+            f"lynkr cannot listen on {server.host}:{server.port}: {error.strerror or error}.\n"
+            "    fix: stop what uses the port, or choose another with --port"
+        ) from error
+    try:
+        return listener, unix_listener(server.unix_socket) if server.unix_socket else None
+    except OSError as error:
+        listener.close()
+        raise CannotListenError(
+            f"lynkr cannot listen on {server.unix_socket}: {error.strerror or error}.\n"
+            "    fix: set server.unix_socket to a path that this user may write"
+        ) from error
+
+
+def _unlink(unix_socket: str) -> None:
+    if unix_socket:
+        Path(unix_socket).expanduser().unlink(missing_ok=True)
 
 
 def _one(loaded: Loaded, reload: ReloadSettings, configured: dict[str, Endpoint]) -> int:
-    try:
-        listener = bound(loaded.settings.server, share=False)
-    except OSError as error:
-        print(_busy(loaded.settings.server, error), file=sys.stderr)  # noqa: T201
-        return 1
+    listener, shared = _listening(loaded.settings.server, share=False)
     port = listener.getsockname()[1]
-    return work(loaded, reload, listener, started=lambda: _say(loaded, configured, port, 1))
+    try:
+        return work(
+            loaded,
+            reload,
+            listener,
+            unix_listener=shared,
+            started=lambda: _say(loaded, configured, port, 1),
+        )
+    finally:
+        _unlink(loaded.settings.server.unix_socket)
 
 
 def _several(
@@ -64,18 +99,12 @@ def _several(
     # of 72, and start in 171 ms instead of 257. One worker has no use for the supervisor.
     import uvloop  # noqa: F401
 
-    from lynkr.server import app, supervisor
+    from lynkr.server import supervisor
 
     server = loaded.settings.server
-    try:
-        # Without sharing first: two gateways on one port would take each other's clients silently.
-        bound(server, share=False).close()
-        placeholder = bound(server, share=True)  # holds the port; never listens, so gets no client
-        # A Unix socket cannot be bound twice: the workers accept from this one.
-        shared = app.unix_listener(server.unix_socket) if server.unix_socket else None
-    except OSError as error:
-        print(_busy(server, error), file=sys.stderr)  # noqa: T201
-        return 1
+    # The placeholder holds the port; it never listens, so it gets no client. A Unix socket cannot
+    # be bound twice: the workers accept from this one.
+    placeholder, shared = _listening(server, share=True)
     port = placeholder.getsockname()[1]
     board = Board(workers)
     log = AccessLog(loaded.settings.log, threaded=False)
@@ -114,8 +143,7 @@ def _several(
             log=log,
         )
     finally:
-        if shared is not None:
-            Path(shared.getsockname()).unlink(missing_ok=True)
+        _unlink(loaded.settings.server.unix_socket)
 
 
 def bound(server: Server, *, share: bool, port: int | None = None) -> socket.socket:

@@ -123,7 +123,7 @@ class MemoryTransport(asyncio.Transport):
 
     def __init__(self, peer: tuple[str, int]) -> None:
         super().__init__()
-        self.written: list[bytes] = []
+        self.written: list[Any] = []  # bytes, or the pieces of one gathered write
         self.calls: defaultdict[str, int] = defaultdict(int)
         self.peer = peer
         self.closing = False
@@ -131,7 +131,7 @@ class MemoryTransport(asyncio.Transport):
 
     def writelines(self, list_of_data: Any) -> None:
         self.calls["writelines"] += 1
-        self.written.append(b"".join(list_of_data))
+        self.written.append(tuple(list_of_data))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         self.calls["get_extra_info"] += 1
@@ -296,6 +296,21 @@ def kept_blocks(work: Callable[[], object], times: int) -> int:
     return sys.getallocatedblocks() - before
 
 
+def copies(work: Callable[[], object], size: int) -> float:
+    """How many times ``size`` bytes are held at the worst moment beside what was held before."""
+    work()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        work()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return (peak - before) / size
+
+
 async def traced_bytes(work: Callable[[], Any]) -> int:
     """Bytes that are still there after ``work``. The first time fills caches and is not counted."""
     kept = [await work()]
@@ -360,6 +375,29 @@ async def test_a_chunk_of_a_stream(warm: Warm) -> None:
         transport_calls=warm.touched(),
         python_calls=len(entered),
     )
+    warm.outbound.data_received(LAST)
+
+
+@without_log
+async def test_bodies_are_not_copied_more_than_said(warm: Warm) -> None:
+    """A read that holds a head and a body is cut once; what happens to the pieces is the budget."""
+    size = 100 * 1024
+    given = request_of(size)
+    event = b"event: ping\ndata: %b\n\n" % (b"x" * (size - 40))
+    chunk = b"%x\r\n%b\r\n" % (len(event), event)
+
+    def call() -> None:
+        warm.call(given)
+        warm.forget()
+
+    def read() -> None:
+        warm.outbound.data_received(chunk)
+        warm.to_client.written.clear()
+
+    request = copies(call, size)
+    warm.inbound.data_received(REQUEST)
+    warm.outbound.data_received(STREAM_HEAD + FIRST)
+    within("copies", request=round(request), streamed_read=round(copies(read, size)))
     warm.outbound.data_received(LAST)
 
 
