@@ -24,7 +24,25 @@ cdef struct Line:
     const char* value                # without the white space around it
     Py_ssize_t value_length
 
+cdef extern from "string.h" nogil:
+    void* memmem(const void* haystack, size_t length, const void* needle, size_t needle_length)
+
 cdef Kind kind_of(const char* name, Py_ssize_t length) noexcept
+
+# In a reply: spoken between the upstream and the gateway only, so it is not passed on.
+cdef inline bint stays_here(Kind kind) noexcept:
+    return (
+        kind == LENGTH or kind == CODING or kind == HOP or kind == CONNECTION or kind == UPGRADE
+        or kind == GATEWAY
+    )
+
+# Where the first CR LF CR LF from `start` on begins, or NULL. The first `held` of these bytes were
+# searched before, in vain: only their last three may be the beginning of one.
+cdef inline const char* empty_line(
+    const char* text, Py_ssize_t start, Py_ssize_t length, Py_ssize_t held
+) noexcept:
+    cdef Py_ssize_t at = start + max(0, held - 3)
+    return <const char*>memmem(text + at, <size_t>(length - at), b"\r\n\r\n", 4)
 
 # The header line at the cursor, which moves behind it: 1, or 0 at the end, or -1 if it is no line
 # that may be passed on (folded over two lines, or without a colon).

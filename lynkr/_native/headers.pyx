@@ -14,12 +14,23 @@ cdef extern from "strings.h" nogil:
     int strncasecmp(const char* a, const char* b, size_t n)
 
 
-cdef inline bint same(const char* name, Py_ssize_t length, const char* word, Py_ssize_t word_length) noexcept:
+cdef inline bint same(
+    const char* name, Py_ssize_t length, const char* word, Py_ssize_t word_length
+) noexcept:
     return length == word_length and strncasecmp(name, word, <size_t>length) == 0
 
 
+cdef inline bint begins(
+    const char* name, Py_ssize_t length, const char* word, Py_ssize_t word_length
+) noexcept:
+    return length > word_length and strncasecmp(name, word, <size_t>word_length) == 0
+
+
 cdef Kind kind_of(const char* text, Py_ssize_t length) noexcept:
-    """What the proxy does with a header. Switched on the first letter: most headers cost one compare."""
+    """What the proxy does with a header.
+
+    Switched on the first letter: most headers cost one compare.
+    """
     cdef char first
     cdef char third
     if length == 0:
@@ -32,9 +43,9 @@ cdef Kind kind_of(const char* text, Py_ssize_t length) noexcept:
         if third == c'a':
             return API_KEY if same(text, length, b"x-api-key", 9) else PASS
         if third == c'l':
-            return GATEWAY if length > 8 and strncasecmp(text, b"x-lynkr-", 8) == 0 else PASS
+            return GATEWAY if begins(text, length, b"x-lynkr-", 8) else PASS
         if third == c'f':
-            return FORWARDED if length > 12 and strncasecmp(text, b"x-forwarded-", 12) == 0 else PASS
+            return FORWARDED if begins(text, length, b"x-forwarded-", 12) else PASS
         if third == c'r':
             return FORWARDED if same(text, length, b"x-real-ip", 9) else PASS
     elif first == c'c':
@@ -65,7 +76,7 @@ cdef Kind kind_of(const char* text, Py_ssize_t length) noexcept:
     elif first == c'k':
         return HOP if same(text, length, b"keep-alive", 10) else PASS
     elif first == c'p':
-        if length > 6 and strncasecmp(text, b"proxy-", 6) == 0:
+        if begins(text, length, b"proxy-", 6):
             return HOP
     elif first == c'f':
         return FORWARDED if same(text, length, b"forwarded", 9) else PASS
@@ -82,7 +93,9 @@ cdef int next_line(const char** cursor, const char* end, Line* line) noexcept:
     if at >= end:
         return 0
     newline = <const char*>memchr(at, c'\n', <size_t>(end - at))
-    if newline == NULL or newline == at or (newline - 1)[0] != c'\r' or at[0] == c' ' or at[0] == c'\t':
+    if newline == NULL or newline == at or (newline - 1)[0] != c'\r':
+        return -1
+    if at[0] == c' ' or at[0] == c'\t':
         return -1
     colon = <const char*>memchr(at, c':', <size_t>(newline - at))
     if colon == NULL or colon == at:

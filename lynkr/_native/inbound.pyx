@@ -1,12 +1,22 @@
-"""One client connection: whole requests in, reply bytes out, in order, within deadlines.
+"""One client connection: its requests answered in order, within deadlines, until one side leaves.
 
-An asyncio protocol over a raw transport. llhttp (through httptools) judges every head and every
-chunk and says where messages end; the bytes themselves are kept as they came. A request whose path
-is in the handler's ``hot`` table goes on as bytes, any other is rebuilt for the control plane.
-Requests of one connection are answered strictly in order: those parsed ahead wait in a queue of
-bounded length, and beyond that the bytes stay unparsed and the socket is not read.
+An asyncio protocol over a raw transport. What a request is, and where it ends, is known to
+``RequestReader`` (``requests.pyx``), which makes requests out of the bytes; here each of them gets
+its turn and its reply.
 
-The socket is read while a reply is on its way, because that is how a client that leaves is noticed.
+Order. Requests of one connection are answered strictly in order: those read ahead wait in the
+reader's queue, which is of bounded length. Beyond that the bytes stay unparsed, and when too many
+of them are held the socket is not read.
+
+Deadlines. Each state has one, and a sweeper looks about once a second whether it has passed. A
+request that is late is answered with 408, an idle connection is closed, and a client that takes
+nothing of its reply for minutes is cut off.
+
+Writing. Reply bytes go to the transport as they come; while its buffer is full, whatever produces
+the reply is paused.
+
+Leaving. The socket is read while a reply is on its way, because that is how a client that leaves is
+noticed. A client that was refused may finish sending for a moment, so that the reply reaches it.
 
 The handler (``server/front.py``) is called with whole facts, never with pieces:
 
@@ -14,7 +24,9 @@ The handler (``server/front.py``) is called with whole facts, never with pieces:
     head(inbound, request)     -> error or None    the head of a hot request is in
     call(inbound, request)     a hot request is complete and it is its turn
     cold(inbound, request)     the same for any other request
-    refusal(request, status, kind, message, keep) -> bytes    a reply to something unusable
+    refused(inbound, request, error) -> bytes      the reply to a request that ``head`` refused
+    refusal(inbound, request or None, status, kind, message) -> bytes      to something unusable
+    crashed(error)             the gateway itself failed
     lost(inbound)              the connection is gone
 """
 
@@ -204,7 +216,10 @@ cdef class Inbound:
     # --- writing ----------------------------------------------------------------------------
 
     def begin(self, owner, source=None):
-        """``owner`` answers the current request: its ``client_left()`` is called if the client goes."""
+        """``owner`` answers the current request.
+
+        Its ``client_left()`` is called if the client goes.
+        """
         self.answering = owner
         self.source = source
 
@@ -244,10 +259,10 @@ cdef class Inbound:
         self.finish(keep)
 
     def end_broken(self, bytes last, bint reset) -> None:
-        """The reply cannot be completed: send ``last``, then end so that nobody takes it for complete.
+        """The reply cannot be completed: send ``last``, then end.
 
-        A framed reply is cut before its end mark, which every client sees; a reply that ends with
-        the connection is ended with a reset instead.
+        Nobody may take it for complete: a framed reply is cut before its end mark, which every
+        client sees, and a reply that ends with the connection is ended with a reset instead.
         """
         self.answering = None
         self.source = None
@@ -275,7 +290,7 @@ cdef class Inbound:
         self.transport.close()
 
     cdef int _linger(self) except -1:
-        """Close politely: send what is left, say that no more comes, and let the client finish sending.
+        """Close politely: send what is left, say that no more comes, let the client finish sending.
 
         Closing with unread bytes in the socket makes the kernel reset the connection, and the
         client would lose the very reply that tells it what was wrong.
@@ -297,7 +312,7 @@ cdef class Inbound:
         return 0
 
     def drain(self):
-        """No further request is taken; an idle connection closes now, a busy one after its reply."""
+        """Take no further request: an idle connection closes now, a busy one after its reply."""
         self.draining = True
         if self.state == IDLE:
             self.transport.close()

@@ -37,6 +37,7 @@ cdef class Outbound:
 
     cdef int _parse(self, const char* data, Py_ssize_t length) except -1
     cdef int _feed_head(self, bytes data) except -1
+    cdef int _head_too_large(self) except -1
     cdef int _begin_reply(self, const char* at, const char* end) except -1
     cdef int _forward(self) except -1
     cdef int _complete(self) except -1

@@ -24,19 +24,17 @@ from cpython.buffer cimport PyBUF_READ
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.string cimport memchr
 
-from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import (
+    HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser,
+)
 
 from lynkr._native.clock cimport monotonic_ns, monotonic_s
 from lynkr._native.headers cimport (
-    CODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, GATEWAY, HOP, LENGTH, UPGRADE, HeaderBlock,
-    Kind, Line, kind_of, next_line,
+    CODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, LENGTH, HeaderBlock, Kind, Line, empty_line,
+    kind_of, next_line, stays_here,
 )
 from lynkr._native.headers import without
 from lynkr._native.inbound cimport Inbound
-from lynkr._native.sse cimport ReplyTee
-
-cdef extern from "string.h" nogil:
-    void* memmem(const void* haystack, size_t length, const void* needle, size_t needle_length)
 
 cdef enum:
     HEAD_BYTES_MAX = 262144      # a reply head; providers send 1 to 4 KB
@@ -68,7 +66,8 @@ cdef class Outbound:
         self.tee = None
         self.status = 0
         self.reason = b""
-        self.head = self.content_type = self.content_encoding = self.length = self.client_head = None
+        self.head = self.client_head = None
+        self.content_type = self.content_encoding = self.length = None
         self.chunked = self.close_delimited = self.got_bytes = self.frame = False
         self.complete = self.paused = self.keep_alive = False
         self.head_part = None
@@ -121,11 +120,17 @@ cdef class Outbound:
         if self.call is None:
             return
         if now > self.call_deadline:
-            self._broken("upstream_total_timeout", "The call took longer than upstream.total_timeout_s allows.")
+            self._broken(
+                "upstream_total_timeout",
+                "The call took longer than upstream.total_timeout_s allows.",
+            )
         elif now < self.deadline or self.paused:
             return
         elif self.phase == AWAITING:
-            self._broken("upstream_timeout", f"The upstream sent nothing for {self.first_byte_timeout_s:g} s.")
+            self._broken(
+                "upstream_timeout",
+                f"The upstream sent nothing for {self.first_byte_timeout_s:g} s.",
+            )
         elif self.phase == STREAMING:
             self._broken("upstream_idle", f"The upstream was silent for {self.idle_timeout_s:g} s.")
 
@@ -164,7 +169,9 @@ cdef class Outbound:
                 self.poisoned = True  # the reply is whole; only what follows it is not
                 return 0
             self._forward()
-            self._broken("upstream_protocol", f"The upstream's reply is not valid HTTP/1.1: {error}.")
+            self._broken(
+                "upstream_protocol", f"The upstream's reply is not valid HTTP/1.1: {error}."
+            )
         return 0
 
     cdef int _feed_head(self, bytes data) except -1:
@@ -180,28 +187,32 @@ cdef class Outbound:
                 at = 0
                 self.head_part = None
             text = <const char*>data
-            end = <const char*>memmem(
-                text + at + max(0, held - 3), <size_t>(len(data) - at - max(0, held - 3)), b"\r\n\r\n", 4)
+            end = empty_line(text, at, len(data), held)
             if end == NULL:
                 self.head_part = data[at:]
                 if len(self.head_part) > HEAD_BYTES_MAX:
-                    return self._broken("upstream_protocol", "The upstream's reply head is too large.")
+                    return self._head_too_large()
                 return self._parse(text + at + held, len(data) - at - held)
             end += 4
             if end - text - at > HEAD_BYTES_MAX:
-                return self._broken("upstream_protocol", "The upstream's reply head is too large.")
+                return self._head_too_large()
             self.status = 0
             self._parse(text + at + held, end - text - at - held)
             if self.call is None:
                 return 0
             if self.status == 0:
-                return self._broken("upstream_protocol", "The upstream's reply head ends too early.")
+                return self._broken(
+                    "upstream_protocol", "The upstream's reply head ends too early."
+                )
             if self.status >= 200:
                 self._begin_reply(text + at, end - 2)
             at = end - text
         if self.call is not None and at < len(data):
             self._parse(<const char*>data + at, len(data) - at)
         return 0
+
+    cdef int _head_too_large(self) except -1:
+        return self._broken("upstream_protocol", "The upstream's reply head is too large.")
 
     cdef int _begin_reply(self, const char* at, const char* end) except -1:
         """A final head that llhttp has accepted: what passes of it goes into the client's head."""
@@ -221,13 +232,15 @@ cdef class Outbound:
             if found == 0:
                 break
             if found < 0:
-                return self._broken("upstream_protocol", "The upstream's reply has a folded header line.")
+                return self._broken(
+                    "upstream_protocol", "The upstream's reply has a folded header line."
+                )
             kind = kind_of(line.start, line.name_length)
             if kind == CONTENT_TYPE:
                 self.content_type = line.value[:line.value_length]
             elif kind == CONTENT_ENCODING:
                 self.content_encoding = line.value[:line.value_length]
-            elif kind == LENGTH or kind == CODING or kind == HOP or kind == CONNECTION or kind == UPGRADE or kind == GATEWAY:
+            elif stays_here(kind):
                 if run < line.start:
                     self.block.add(run, line.start - run)
                 run = at
@@ -238,7 +251,10 @@ cdef class Outbound:
                 elif kind == CODING:
                     self.chunked = True
                     if line.value_length != 7 or line.value[:7].lower() != b"chunked":
-                        return self._broken("upstream_protocol", "The upstream's reply has an unknown transfer coding.")
+                        return self._broken(
+                            "upstream_protocol",
+                            "The upstream's reply has an unknown transfer coding.",
+                        )
         if run < end:
             self.block.add(run, end - run)
         self.head = self.block.take()
@@ -268,9 +284,14 @@ cdef class Outbound:
                 self.complete = True
                 self._forward()
             elif self.phase == AWAITING:
-                self._broken("upstream_closed", "The upstream closed the connection without a reply.")
+                self._broken(
+                    "upstream_closed", "The upstream closed the connection without a reply."
+                )
             else:
-                self._broken("upstream_closed", "The upstream closed the connection in the middle of its reply.")
+                self._broken(
+                    "upstream_closed",
+                    "The upstream closed the connection in the middle of its reply.",
+                )
         self.phase = DEAD
         self.transport = None
         self.parser = None
@@ -282,8 +303,8 @@ cdef class Outbound:
     def resume_writing(self):
         pass
 
-    # --- parser callbacks: llhttp says where replies begin and end, and what is not HTTP
-    # ------------
+    # --- parser callbacks -------------------------------------------------------------------
+    # llhttp says where replies begin and end, and what is not HTTP.
 
     def on_message_begin(self):
         if self.complete:
@@ -317,23 +338,24 @@ cdef class Outbound:
         else:
             body = b"".join(self.pieces)
         self.pieces.clear()
-        if len(body) != 0:
-            self.body_bytes += len(body)
-            if self.tee is not None:
-                self.tee.feed(body)
-            if self.frame:
-                out = b"%x\r\n%b\r\n" % (len(body), body)
+        if self.tee is not None and len(body) != 0:
+            if self.tee.rename is not None:
+                body = self.tee.edit(body)
             else:
-                out = body
-        else:
-            out = body
-        if self.complete and self.tee is not None and self.tee.events and not self.tee.blind and self.tee.begun and not self.tee.over():
+                self.tee.feed(body)
+        if self.complete and self.tee is not None and self.tee.withheld is not None:
+            body = body + self.tee.withheld
+        self.body_bytes += len(body)
+        out = b"%x\r\n%b\r\n" % (len(body), body) if self.frame and len(body) != 0 else body
+        if self.complete and self.tee is not None and self.tee.cut_short():
             # The framing is whole but the conversation is not: passing this on as a clean end would
             # make Claude Code stop silently in the middle of a tool call.
             if len(out) != 0 or self.client_head is not None:
                 client.write(out if self.client_head is None else self.client_head + out)
                 self.client_head = None
-            return self._broken("upstream_truncated", "The upstream ended the stream before its end marker.")
+            return self._broken(
+                "upstream_truncated", "The upstream ended the stream before its end marker."
+            )
         if self.complete and self.frame:
             out = out + LAST_CHUNK if len(out) != 0 else LAST_CHUNK
         if self.client_head is not None:
@@ -387,4 +409,7 @@ cdef class Outbound:
 
     @property
     def alive(self) -> bool:
-        return self.phase == READY and not self.poisoned and self.transport is not None and not self.transport.is_closing()
+        return (
+            self.phase == READY and not self.poisoned
+            and self.transport is not None and not self.transport.is_closing()
+        )

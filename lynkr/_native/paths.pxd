@@ -46,6 +46,8 @@ cdef class PathScanner:
     cdef void reset(self) noexcept
     cdef int scan(self, const char* data, Py_ssize_t length) except -1
     cdef int begin_capture(self, int path, Py_ssize_t start) except -1
-    cdef int end_capture(self, int path, Py_ssize_t start, Py_ssize_t end, const char* piece, Py_ssize_t piece_start) except -1
+    cdef int end_capture(
+        self, int path, Py_ssize_t start, Py_ssize_t end, const char* piece, Py_ssize_t piece_start
+    ) except -1
     cdef int carry(self, const char* piece, Py_ssize_t length) except -1
     cdef int _value_starts(self, int kind, Py_ssize_t start) except -1

@@ -18,7 +18,10 @@ from libc.string cimport memchr, memcmp, memcpy
 
 
 cdef class PathTable:
-    """The paths to look for, compiled once. ``paths`` keeps their order; their index names the value."""
+    """The paths to look for, compiled once.
+
+    ``paths`` keeps their order; their index names the value.
+    """
 
     def __init__(self, *paths: str) -> None:
         cdef int node, i
@@ -54,8 +57,22 @@ cdef class PathTable:
         return self.used - 1
 
 
-cdef inline Py_ssize_t string_end(const char* data, Py_ssize_t start, Py_ssize_t length, bint* escaped) noexcept:
-    """Index of the closing quote at or after ``start``, or -1 with ``escaped`` set for the next piece."""
+cdef inline int child_of(Node* node, const char* key, int key_length) noexcept:
+    """Index of the node that ``key`` leads to, or -1."""
+    cdef int n
+    for n in range(node.children):
+        if node.key_length[n] == key_length and memcmp(node.key[n], key, <size_t>key_length) == 0:
+            return node.child[n]
+    return -1
+
+
+cdef inline Py_ssize_t string_end(
+    const char* data, Py_ssize_t start, Py_ssize_t length, bint* escaped
+) noexcept:
+    """Index of the closing quote at or after ``start``, or -1.
+
+    ``escaped`` tells of the last piece; after -1 it is set for the next one.
+    """
     cdef Py_ssize_t i = start, back
     cdef const char* found
     cdef bint carried = escaped[0]
@@ -80,7 +97,10 @@ cdef inline Py_ssize_t string_end(const char* data, Py_ssize_t start, Py_ssize_t
 
 
 cdef class PathScanner:
-    """Walks one JSON value. Subclasses say what a capture means; this class only finds where it lies."""
+    """Walks one JSON value.
+
+    Subclasses say what a capture means; this class only finds where it lies.
+    """
 
     cdef void reset(self) noexcept:
         self.depth = 0
@@ -105,7 +125,9 @@ cdef class PathScanner:
     cdef int begin_capture(self, int path, Py_ssize_t start) except -1:
         return 0
 
-    cdef int end_capture(self, int path, Py_ssize_t start, Py_ssize_t end, const char* piece, Py_ssize_t piece_start) except -1:
+    cdef int end_capture(
+        self, int path, Py_ssize_t start, Py_ssize_t end, const char* piece, Py_ssize_t piece_start
+    ) except -1:
         return 0
 
     cdef int carry(self, const char* piece, Py_ssize_t length) except -1:
@@ -137,13 +159,12 @@ cdef class PathScanner:
                 if self.in_key:
                     self.in_key = False
                     self.expect_key = False
-                    self.value_node = -1
                     here = &self.table.nodes[self.node_of[self.matched]]
-                    for n in range(here.children):
-                        if here.key_length[n] == self.key_length and memcmp(here.key[n], self.key, <size_t>self.key_length) == 0:
-                            self.value_node = here.child[n]
-                            break
-                elif self.capture >= 0 and self.capture_kind == c's' and self.depth == self.capture_depth:
+                    self.value_node = child_of(here, self.key, self.key_length)
+                elif (
+                    self.capture >= 0 and self.capture_kind == c's'
+                    and self.depth == self.capture_depth
+                ):
                     n = self.capture
                     self.capture = -1
                     self.end_capture(n, self.capture_start, base + i, data, base)
@@ -169,7 +190,10 @@ cdef class PathScanner:
                     if not self.seen_root:
                         node = 0 if c == c'{' else -1
                         self.seen_root = True
-                    if node >= 0 and self.table.nodes[node].children > 0 and self.matched < DEPTH_MAX:
+                    if (
+                        node >= 0 and self.table.nodes[node].children > 0
+                        and self.matched < DEPTH_MAX
+                    ):
                         self.matched += 1
                         self.node_of[self.matched] = node
                         self.is_array[self.matched] = c == c'['
@@ -192,7 +216,10 @@ cdef class PathScanner:
                     if self.depth == 0:
                         self.root_done = True
                 i += 1
-                if self.capture >= 0 and self.capture_kind == c'c' and self.depth == self.capture_depth:
+                if (
+                    self.capture >= 0 and self.capture_kind == c'c'
+                    and self.depth == self.capture_depth
+                ):
                     n = self.capture
                     self.capture = -1
                     self.end_capture(n, self.capture_start, base + i, data, base)
@@ -212,7 +239,10 @@ cdef class PathScanner:
                     self.end_capture(n, self.capture_start, base + i, data, base)
                 i += 1
             else:
-                if c != c':' and self.depth == self.matched and self.capture < 0 and not self.expect_key:
+                if (
+                    c != c':' and self.depth == self.matched
+                    and self.capture < 0 and not self.expect_key
+                ):
                     self._value_starts(c'x', base + i)
                 i += 1
         if self.capture >= 0:
@@ -245,7 +275,9 @@ cdef class SpanScanner(PathScanner):
         self.found = [None] * len(table.paths)
         self.reset()
 
-    cdef int end_capture(self, int path, Py_ssize_t start, Py_ssize_t end, const char* piece, Py_ssize_t piece_start) except -1:
+    cdef int end_capture(
+        self, int path, Py_ssize_t start, Py_ssize_t end, const char* piece, Py_ssize_t piece_start
+    ) except -1:
         self.found[path] = (start, end)
         return 0
 

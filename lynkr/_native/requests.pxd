@@ -46,3 +46,4 @@ cdef class RequestReader:
     cdef InboundRequest unfinished(self)
     cdef int _end_request(self) except -1
     cdef int _fail(self, int status, str kind, str message) except -1
+    cdef int _fail_body_size(self) except -1

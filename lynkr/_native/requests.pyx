@@ -24,23 +24,25 @@ from httptools import (
 from lynkr._native.clock cimport monotonic_ns
 from lynkr._native.headers cimport (
     API_KEY, AUTHORIZATION, CODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, FORWARDED,
-    GATEWAY, HOST, LENGTH, PASS, VERSION, HeaderBlock, Kind, Line, kind_of, next_line,
+    GATEWAY, HOST, LENGTH, PASS, VERSION, HeaderBlock, Kind, Line, empty_line, kind_of, next_line,
 )
 from lynkr._native.headers import without
 
-cdef extern from "string.h" nogil:
-    void* memmem(const void* haystack, size_t length, const void* needle, size_t needle_length)
-
 cdef enum:
-    PARSED_BODY_BYTES_MAX = 16384 # up to here walking a body is cheaper than making a parser
+    PARSED_BODY_BYTES_MAX = 16384  # up to here walking a body is cheaper than making a parser
+
+
+cdef inline bytes joined(bytes values, bytes value):
+    """The values of a header so far, or ``None``, with one more."""
+    return value if values is None else values + b"," + value
 
 
 cdef class InboundLimits:
     """The bounds of one client connection; see ``config.settings.Limits`` for their reasons."""
 
-    def __init__(self, *, Py_ssize_t body_bytes_max, Py_ssize_t header_bytes_max, int header_count_max,
-                 double header_timeout_s, double body_timeout_s, double keepalive_timeout_s,
-                 int pipeline_max, Py_ssize_t write_buffer_bytes):
+    def __init__(self, *, Py_ssize_t body_bytes_max, Py_ssize_t header_bytes_max,
+                 int header_count_max, double header_timeout_s, double body_timeout_s,
+                 double keepalive_timeout_s, int pipeline_max, Py_ssize_t write_buffer_bytes):
         self.body_bytes_max = body_bytes_max
         self.header_bytes_max = header_bytes_max
         self.header_count_max = header_count_max
@@ -52,7 +54,7 @@ cdef class InboundLimits:
 
 
 cdef class InboundRequest:
-    """A request as it came. ``head`` holds the header lines that may be passed on, byte for byte."""
+    """A request as it came; ``head`` is the header lines that may be passed on, byte for byte."""
 
     def __cinit__(self):
         self.declared = -1
@@ -61,12 +63,12 @@ cdef class InboundRequest:
 
     def body(self) -> bytes:
         """The whole body. Free when it came in one read."""
-        cdef bytes joined
+        cdef bytes whole
         if len(self.chunks) == 1:
             return <bytes>self.chunks[0]
-        joined = b"".join(self.chunks)
-        self.chunks = [joined]
-        return joined
+        whole = b"".join(self.chunks)
+        self.chunks = [whole]
+        return whole
 
     def drop_body(self) -> None:
         """Let the body go: nothing will be retried any more."""
@@ -82,7 +84,10 @@ cdef class InboundRequest:
 
 
 cdef class RequestReader:
-    """``judge(request)`` sees each head on a hot path and may refuse it; ``crashed`` hears of bugs."""
+    """Reads the requests of one connection.
+
+    ``judge(request)`` sees each head on a hot path and may refuse it; ``crashed`` hears of bugs.
+    """
 
     def __init__(self, InboundLimits limits not None, hot not None, judge, crashed):
         self.limits = limits
@@ -93,8 +98,8 @@ cdef class RequestReader:
         self.block = HeaderBlock()
         self.parser = HttpRequestParser(self)
 
-    # --- parser callbacks: llhttp says where messages begin and end, and what is not HTTP
-    # ----------
+    # --- parser callbacks -------------------------------------------------------------------
+    # llhttp says where messages begin and end, and what is not HTTP.
 
     def on_headers_complete(self):
         self.head_seen = True
@@ -113,6 +118,12 @@ cdef class RequestReader:
             self.failure = (status, kind, message)
         return 0
 
+    cdef int _fail_body_size(self) except -1:
+        cdef Py_ssize_t limit = self.limits.body_bytes_max
+        return self._fail(
+            413, "body_too_large", f"The request body is larger than {limit} bytes."
+        )
+
     cdef int _parse(self, const char* data, Py_ssize_t length) except -1:
         """Let llhttp judge the next bytes."""
         if length == 0:
@@ -129,7 +140,10 @@ cdef class RequestReader:
         return 0
 
     cdef Py_ssize_t feed(self, bytes data) except -1:
-        """Take the next bytes; how many were taken. Fewer when the queue is full, or after a failure."""
+        """Take the next bytes; how many were taken.
+
+        Fewer when the queue is full, or after a failure.
+        """
         cdef Py_ssize_t at = 0
         while at < len(data) and self.failure is None:
             if self.reading is None and len(self.queue) >= self.limits.pipeline_max:
@@ -160,8 +174,7 @@ cdef class RequestReader:
             self.head_began_ns = monotonic_ns()
             self.head_seen = self.message_seen = False
         text = <const char*>data
-        end = <const char*>memmem(
-            text + start + max(0, held - 3), <size_t>(len(data) - start - max(0, held - 3)), b"\r\n\r\n", 4)
+        end = empty_line(text, start, len(data), held)
         if end == NULL:
             self._parse(text + start + held, len(data) - start - held)
             self.head_part = data[start:]
@@ -190,6 +203,7 @@ cdef class RequestReader:
         cdef const char* newline = <const char*>memchr(at, c'\n', <size_t>(end - at))
         cdef const char* space = <const char*>memchr(at, c' ', <size_t>(newline - at))
         cdef const char* last = newline - 1
+        cdef char minor
         cdef Py_ssize_t mark
         while last > space and last[0] != c' ':
             last -= 1
@@ -200,8 +214,9 @@ cdef class RequestReader:
             return self._fail(400, "malformed_request", "The request line has no HTTP version.")
         request.method = at[:space - at]
         request.target = space[1:last - space]
-        request.http_1_0 = (newline - 2)[0] == c'0'
-        if newline - last != 10 or last[6] != c'1' or ((newline - 2)[0] != c'1' and (newline - 2)[0] != c'0'):
+        minor = (newline - 2)[0]
+        request.http_1_0 = minor == c'0'
+        if newline - last != 10 or last[6] != c'1' or (minor != c'1' and minor != c'0'):
             self._fail(505, "http_version_not_supported", "HTTP/1.1 is spoken here.")
         request.keep_alive = self.head_keep_alive
         if request.target[:7].lower() == b"http://" or request.target[:8].lower() == b"https://":
@@ -218,7 +233,7 @@ cdef class RequestReader:
             # RFC 9112 section 3.2
             self._fail(400, "malformed_request", "The request needs exactly one Host header.")
         if request.declared > self.limits.body_bytes_max:
-            self._fail(413, "body_too_large", f"The request body is larger than {self.limits.body_bytes_max} bytes.")
+            self._fail_body_size()
         if request.method == b"CONNECT":
             self._fail(405, "method_not_allowed", "This is a gateway, not a forward proxy.")
         if request.route is not None and self.failure is None:
@@ -244,7 +259,9 @@ cdef class RequestReader:
                 break
             count += 1
             if found < 0:
-                return self._fail(400, "malformed_header", "A header line is folded or has no name.")
+                return self._fail(
+                    400, "malformed_header", "A header line is folded or has no name."
+                )
             if count > self.limits.header_count_max:
                 return self._fail(431, "too_many_headers", "The request has too many headers.")
             kind = kind_of(line.start, line.name_length)
@@ -272,15 +289,17 @@ cdef class RequestReader:
             elif kind == CODING:
                 request.chunked = True
                 if value.lower() != b"chunked":
-                    self._fail(501, "transfer_coding_not_supported", "Only the chunked transfer coding is spoken here.")
+                    self._fail(
+                        501, "transfer_coding_not_supported",
+                        "Only the chunked transfer coding is spoken here.",
+                    )
             elif kind == CONNECTION:
-                value = value.lower()
-                request.connection_names = value if request.connection_names is None else request.connection_names + b"," + value
+                request.connection_names = joined(request.connection_names, value.lower())
             elif kind == EXPECT:
                 request.wants_continue = value.lower() == b"100-continue"
             elif kind == FORWARDED:
                 if line.start[:line.name_length].lower() == b"x-forwarded-for":
-                    request.forwarded_for = value if request.forwarded_for is None else request.forwarded_for + b"," + value
+                    request.forwarded_for = joined(request.forwarded_for, value)
             elif kind == GATEWAY:
                 if request.gateway_headers is None:
                     request.gateway_headers = []
@@ -299,7 +318,7 @@ cdef class RequestReader:
         cdef InboundRequest request = self.reading
         request.body_length += len(chunk)
         if request.body_length > self.limits.body_bytes_max:
-            self._fail(413, "body_too_large", f"The request body is larger than {self.limits.body_bytes_max} bytes.")
+            self._fail_body_size()
         elif request.refusal is None:
             request.chunks.append(chunk)
         return 0
@@ -323,15 +342,20 @@ cdef class RequestReader:
         return at + take
 
     cdef Py_ssize_t _feed_chunked(self, bytes data, Py_ssize_t at) except -1:
-        """A chunked message can only end right behind an empty line, so the parser gets the bytes in
-        pieces that end there: what follows the message is then known to be the next one's."""
+        """Take bytes of a chunked body up to a place where it may end.
+
+        A chunked message can only end right behind an empty line, so the parser gets the bytes in
+        pieces that end there: what follows the message is then known to be the next one's.
+        """
         cdef const char* text = <const char*>data
         cdef const char* stop
         cdef Py_ssize_t end
         # The last three bytes of the read before may be the first of the mark.
-        stop = <const char*>memchr(text + at, c'\n', <size_t>(len(data) - at)) if self.line_cut else NULL
+        stop = NULL
+        if self.line_cut:
+            stop = <const char*>memchr(text + at, c'\n', <size_t>(len(data) - at))
         if stop == NULL:
-            stop = <const char*>memmem(text + at, <size_t>(len(data) - at), b"\r\n\r\n", 4)
+            stop = empty_line(text, at, len(data), 0)
             end = len(data) if stop == NULL else stop + 4 - text
         else:
             end = stop + 1 - text
@@ -345,8 +369,11 @@ cdef class RequestReader:
         return end
 
     cdef InboundRequest unfinished(self):
-        """The request being read, or ``None``. One whose head has not ended is known by its target only,
-        which is enough to refuse it in the dialect of its route."""
+        """The request being read, or ``None``.
+
+        One whose head has not ended is known by its target only, which is enough to refuse it in
+        the dialect of its route.
+        """
         cdef InboundRequest request
         if self.reading is not None or self.head_part is None:
             return self.reading
@@ -366,4 +393,3 @@ cdef class RequestReader:
         self.reading = None
         self.queue.append(request)
         return 0
-

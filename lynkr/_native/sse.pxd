@@ -22,14 +22,22 @@ cdef class ReplyTee(PathScanner):
     cdef readonly bint ended         # the reply's own end marker passed
     cdef int line_state
     cdef int field_matched
-    cdef int done_matched
+    cdef int done_matched, bom_matched
     cdef bint swallow_newline
     cdef readonly bint at_boundary   # no event is half sent
+    cdef readonly bytes rename       # JSON string to put in place of the model, or None
+    cdef bytes withheld              # a model cut by the end of a piece, not sent yet
+    cdef list edits                  # [(start or -1, end)] in the present piece
+    cdef const char* base            # of the present piece
+    cdef Py_ssize_t cut_at           # where a model begins that the piece does not end, or -1
     # bytes -> iterable of bytes, undoing a content-encoding, or None
     cdef object decoder
     cdef readonly bint blind         # the bytes could not be read (encoding unknown or broken)
 
     cpdef bint over(self)
+    cdef bint cut_short(self) except -1
+    cpdef bytes edit(self, bytes data)
+    cdef int _note_edit(self, const char* start, const char* end) except -1
     cpdef int feed(self, bytes data) except -1
     cdef int _feed_plain(self, bytes data) except -1
     cdef int _feed_events(self, const char* data, Py_ssize_t length) except -1

@@ -14,11 +14,14 @@ class ReplyTee(PathScanner):
     ended: bool
     at_boundary: bool
     blind: bool
+    rename: bytes | None
     def __init__(
         self,
         shape: ReplyShape,
         events: bool,
         decoder: Callable[[bytes], Iterable[bytes]] | None = None,
+        rename: bytes | None = None,
     ) -> None: ...
     def over(self) -> bool: ...
+    def edit(self, data: bytes) -> bytes: ...
     def feed(self, data: bytes) -> int: ...

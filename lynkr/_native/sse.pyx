@@ -17,6 +17,7 @@ An empty line ends an event. Memory: one value of at most 16 KB per open capture
 from libc.string cimport memchr
 
 cdef const char* DATA_FIELD = b"data:"
+cdef const char* BOM = b"\xef\xbb\xbf"  # the stream may begin with one, and it means nothing
 cdef const char* DONE = b"[DONE]"
 
 cdef enum:
@@ -52,7 +53,7 @@ cdef class ReplyShape:
 cdef class ReplyTee(PathScanner):
     """Tee over one reply."""
 
-    def __cinit__(self, ReplyShape shape not None, bint events, decoder=None):
+    def __cinit__(self, ReplyShape shape not None, bint events, decoder=None, bytes rename=None):
         self.table = shape.table
         self.reset()
         self.shape = shape
@@ -61,10 +62,17 @@ cdef class ReplyTee(PathScanner):
         self.line_state = FIELD
         self.at_boundary = True
         self.decoder = decoder
+        self.rename = rename if decoder is None else None
+        self.cut_at = -1
 
-    cdef int end_capture(self, int path, Py_ssize_t start, Py_ssize_t end, const char* piece, Py_ssize_t piece_start) except -1:
+    cdef int end_capture(
+        self, int path, Py_ssize_t start, Py_ssize_t end, const char* piece, Py_ssize_t piece_start
+    ) except -1:
         cdef bytes value
+        cdef unsigned long long lengths
         cdef Py_ssize_t begin = start - piece_start
+        if self.rename is not None and path == self.shape.begin_path:
+            self._note_edit(piece + begin if begin >= 0 else NULL, piece + (end - piece_start))
         if self.overflow or end - start > VALUE_BYTES_MAX:
             self.overflow = False
             self.pending = None
@@ -74,9 +82,10 @@ cdef class ReplyTee(PathScanner):
             # nothing.
             if end - start == 4 and piece[begin] == c'n':
                 return 0
-            if path == self.shape.begin_path and (self.begun or end - start == 2):
-                return 0  # known already, or an empty string, which tells nothing
-            if self.shape.end_lengths[path] != 0 and (end - start > 63 or not self.shape.end_lengths[path] >> (end - start) & 1):
+            if path == self.shape.begin_path and self.begun:
+                return 0
+            lengths = self.shape.end_lengths[path]
+            if lengths != 0 and (end - start > 63 or not lengths >> (end - start) & 1):
                 return 0
             value = piece[begin:end - piece_start]
         else:
@@ -88,16 +97,20 @@ cdef class ReplyTee(PathScanner):
                 return 0
         if path == self.shape.begin_path:
             if self.begun or value == b'""':
-                return 0
+                return 0  # known already, or an empty string, which tells nothing
             self.begun = True
-        self.values[path] = value
         ends = self.shape.end_values[path]
-        if ends is not None and (not ends or value in ends):
+        if ends and value not in ends:
+            return 0
+        if ends is not None:
             self.ending = True
+        self.values[path] = value
         return 0
 
     cdef int carry(self, const char* piece, Py_ssize_t length) except -1:
         cdef Py_ssize_t begin = self.capture_start - self.position
+        if self.rename is not None and self.capture == self.shape.begin_path:
+            self.cut_at = (piece - self.base if begin < 0 else piece + begin - self.base)
         if self.overflow:
             return 0
         if begin > 0:
@@ -125,6 +138,50 @@ cdef class ReplyTee(PathScanner):
             self.blind = True
         return 0
 
+    cpdef bytes edit(self, bytes data):
+        """Like ``feed``, and the piece to send instead: each value at ``begin`` becomes ``rename``.
+
+        A value cut by the end of the piece is withheld, and replaced when its rest has come.
+        """
+        cdef Py_ssize_t at = 0, start, end
+        cdef list out = []
+        cdef bytes withheld = self.withheld if self.withheld is not None else b""
+        if len(withheld) > VALUE_BYTES_MAX:
+            self.rename = None  # no model's name: let it be
+            self.withheld = None
+            self.feed(data)
+            return withheld + data
+        self.base = <const char*>data
+        self.edits = []
+        self.cut_at = -1
+        self.feed(data)
+        for start, end in self.edits:
+            if start < 0:
+                withheld = b""
+            else:
+                out.append(data[at:start])
+            out.append(self.rename)
+            at = end
+        if self.cut_at >= 0:
+            out.append(data[at:self.cut_at])
+            self.withheld = withheld + data[self.cut_at:]
+            return b"".join(out)
+        self.withheld = None
+        out.append(data[at:])
+        return withheld + b"".join(out)
+
+    cdef int _note_edit(self, const char* start, const char* end) except -1:
+        cdef bint empty
+        if start == NULL:
+            empty = self.withheld == b'"' and end - self.base == 1
+        else:
+            empty = end - start == 2
+        if empty:
+            return 0  # it names no model
+        if (end - 1)[0] == c'"':
+            self.edits.append((-1 if start == NULL else start - self.base, end - self.base))
+        return 0
+
     cdef int _feed_plain(self, bytes data) except -1:
         if self.events:
             return self._feed_events(<const char*>data, len(data))
@@ -133,6 +190,10 @@ cdef class ReplyTee(PathScanner):
     cpdef bint over(self):
         """The end marker has passed, whole; a last event without its empty line counts."""
         return self.ended or (self.ending and self.root_done)
+
+    cdef bint cut_short(self) except -1:
+        """Asked at the end of the body: the events of a known reply came without its end marker."""
+        return self.events and not self.blind and self.begun and not self.over()
 
     cdef int _end_of_event(self) except -1:
         self.ended = self.ended or self.ending
@@ -148,6 +209,14 @@ cdef class ReplyTee(PathScanner):
         cdef const char* found
         cdef const char* carriage
         cdef char c
+        while self.bom_matched < 3 and i < length:
+            if data[i] != BOM[self.bom_matched]:
+                if self.bom_matched > 0:
+                    self.line_state = SKIP
+                self.bom_matched = 3
+                break
+            self.bom_matched += 1
+            i += 1
         while i < length:
             c = data[i]
             if self.swallow_newline:
@@ -193,7 +262,7 @@ cdef class ReplyTee(PathScanner):
 
     cdef int _match_done(self, const char* data, Py_ssize_t length) except -1:
         """Recognise ``[DONE]`` at the head of a payload; -1 once it cannot be it any more."""
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, earlier = self.done_matched
         for i in range(length):
             if self.done_matched == 0 and (data[i] == c' '):
                 continue
@@ -204,5 +273,7 @@ cdef class ReplyTee(PathScanner):
                     return 0
             else:
                 self.done_matched = -1
+                # What earlier pieces held of it was JSON after all.
+                self.scan(DONE, earlier)
                 return 0
         return 0

@@ -128,7 +128,7 @@ def _server(settings: Settings) -> Iterator[Finding]:
     if not server.state_dir:
         yield Finding(("server", "state_dir"), "is empty", 'the default is "~/.local/state/lynkr"')
     for index, text in enumerate(server.trusted_proxies):
-        if fix := _network_fix(text):
+        if text != "unix" and (fix := _network_fix(text)):
             path = ("server", "trusted_proxies", index)
             yield Finding(path, "is not an IP address or network", fix)
 

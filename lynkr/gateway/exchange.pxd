@@ -15,7 +15,7 @@ cdef class Exchange:
     cdef public long long times_written_ns
     # stream
     cdef public object reading, tee
-    cdef public bint reply_begun, plain
+    cdef public bint reply_begun, plain, framed
     cdef public int reply_status
     cdef public long long reply_bytes, times_first_ns, times_last_ns
     # settle

@@ -62,6 +62,7 @@ class Exchange:
         self.reading: Reading | None = None
         self.tee: ReplyTee | None = None
         self.plain = True
+        self.framed = True
         self.reply_begun = False
         self.reply_status = 0
         self.reply_bytes = 0
@@ -118,19 +119,25 @@ class Exchange:
         self.request.drop_body()  # nothing can be sent again from here on
         self.body = b""
         self.plain = outbound.content_encoding is None
-        self.reading, self.tee = tee_for(self.api, outbound)
+        self.reading, self.tee = tee_for(self.api, outbound, self.planned.rename)
         if self.reading is not None and self.reading.events:
             self.desk.streaming(1)
+        resized = self.tee is not None and self.tee.rename is not None
         head, chunked = reply_head(
-            outbound, self.request, self.planned, self.request_id, self.overhead_us
+            outbound,
+            self.request,
+            self.planned,
+            self.request_id,
+            self.overhead_us,
+            resized=resized,
         )
+        self.framed = chunked or (outbound.length is not None and not resized)
         return head, self.tee, chunked
 
     def reply_done(self, outbound: Outbound) -> None:
         self.reply_bytes = outbound.body_bytes
         self.times_last_ns = outbound.last_byte_ns
-        framed = outbound.length is not None or not self.request.http_1_0
-        self.inbound.end(framed)
+        self.inbound.end(self.framed or outbound.status in (204, 304))
         self.settle()
 
     def upstream_failed(self, outbound: Outbound, kind: str, message: str) -> None:

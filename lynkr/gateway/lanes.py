@@ -25,8 +25,11 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def tee_for(api: Api, outbound: Outbound) -> tuple[Reading | None, ReplyTee | None]:
-    """Who reads this reply along. Error replies are passed on unread."""
+def tee_for(
+    api: Api, outbound: Outbound, rename: bytes | None
+) -> tuple[Reading | None, ReplyTee | None]:
+    """Who reads this reply along, and puts the asked model name (``rename``) into it. Error replies
+    are passed on unread, encoded ones unchanged."""
     if outbound.status != 200 or outbound.content_type is None:
         return None, None
     content_type = outbound.content_type.lower()
@@ -37,7 +40,7 @@ def tee_for(api: Api, outbound: Outbound) -> tuple[Reading | None, ReplyTee | No
     else:
         return None, None
     decoder = decoder_for(outbound.content_encoding)
-    return reading, reading.tee(decoder)
+    return reading, reading.tee(decoder, rename)
 
 
 def reply_head(
@@ -46,10 +49,15 @@ def reply_head(
     planned: PlannedRoute,
     request_id: str,
     overhead_us: int,
+    *,
+    resized: bool,
 ) -> tuple[bytes, bool]:
-    """The head for the client, and whether the body goes out in chunks."""
+    """The head for the client, and whether the body goes out in chunks.
+
+    ``resized``: the body's length will differ from the upstream's.
+    """
     chunked = False
-    if outbound.length is not None and not outbound.chunked:
+    if outbound.length is not None and not outbound.chunked and not resized:
         framing = b"content-length: %b\r\n" % outbound.length
     elif outbound.status in (204, 304):
         framing = b""
@@ -58,9 +66,11 @@ def reply_head(
     else:
         framing = b"transfer-encoding: chunked\r\n"
         chunked = True
-    if not request.keep_alive and framing != b"connection: close\r\n":
+    if framing == b"connection: close\r\n":
+        pass
+    elif not request.keep_alive:
         framing += b"connection: close\r\n"
-    elif request.http_1_0 and outbound.length is not None:
+    elif request.http_1_0:
         framing += b"connection: keep-alive\r\n"
     head = b"HTTP/1.1 %d %b\r\n%b%bx-lynkr-request-id: %b\r\nx-lynkr-overhead-us: %d\r\n%b\r\n" % (
         outbound.status,

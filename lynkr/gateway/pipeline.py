@@ -16,6 +16,7 @@ from lynkr.gateway.exchange import Exchange
 from lynkr.gateway.rules import Rules
 from lynkr.policies.access import ANONYMOUS, Principal, bearer
 from lynkr.providers.catalog import Endpoint
+from lynkr.wire.format import UNREADABLE
 
 _REQUEST = PathTable("model", "stream")
 
@@ -75,7 +76,7 @@ def read(exchange: Exchange) -> None:
 def _read_slowly(exchange: Exchange, body: bytes) -> None:
     try:
         asked = msgspec.json.decode(body, type=_Asked)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return
     if asked.model is not None:
         exchange.model_token = msgspec.json.encode(asked.model)
@@ -152,13 +153,19 @@ def _with_headers(request: InboundRequest, endpoint: Endpoint) -> bytes:
 def _own_credential(exchange: Exchange) -> bytes:
     """The caller's own credential, passed on; a key of this gateway never is."""
     request, keyring = exchange.request, exchange.rules.keyring
+    assert exchange.planned is not None
+    forced = {name for name, _ in exchange.planned.route.endpoint.forced_headers}
+
+    def ours(*values: bytes | None) -> bool:
+        return bool(keyring) and any(value and keyring.find(value) for value in values)
+
     lines = b""
-    if request.authorization is not None:
-        token = bearer(request.authorization)
-        if not keyring or token is None or keyring.find(token) is None:
-            lines += b"authorization: " + request.authorization + b"\r\n"
-    if request.api_key is not None and (not keyring or keyring.find(request.api_key) is None):
-        lines += b"x-api-key: " + request.api_key + b"\r\n"
+    given = request.authorization
+    if given is not None and b"authorization" not in forced and not ours(given, bearer(given)):
+        lines += b"authorization: " + given + b"\r\n"
+    given = request.api_key
+    if given is not None and b"x-api-key" not in forced and not ours(given):
+        lines += b"x-api-key: " + given + b"\r\n"
     return lines
 
 

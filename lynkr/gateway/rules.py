@@ -18,6 +18,7 @@ from lynkr.policies.access import Keyring
 from lynkr.policies.resolve import Route, resolve
 from lynkr.providers.catalog import Endpoint, endpoints
 from lynkr.upstream.pool import OriginPool, Pool
+from lynkr.wire.format import UNREADABLE
 
 TOKEN_BYTES_MAX = 512
 ROUTES_MAX = 4096  # model names are the clients' choice: forget all when somebody makes them up
@@ -33,6 +34,7 @@ class PlannedRoute(msgspec.Struct, frozen=True):
     line: bytes  # b"POST /v1/messages"; the query follows
     head: bytes  # b" HTTP/1.1\r\nhost: ...\r\n" and the credential
     model_token: bytes | None  # JSON string to put in the body's `model`, when it changes
+    rename: bytes | None  # and the one asked for, to put in the reply's: clients compare them
     reply_lines: bytes  # x-lynkr-provider, -model, -lane, -cache, -tokens-saved
     lane: str
 
@@ -70,7 +72,7 @@ class Rules:
     def _plan(self, api: str, token: bytes) -> PlannedRoute:
         try:
             asked = msgspec.json.decode(token, type=str) if token else ""
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             raise GatewayError(
                 "invalid_model", 400, "The model must be a string.", source="client", field="model"
             ) from None
@@ -86,6 +88,7 @@ class Rules:
             pool=self._pool.at(endpoint.origin),
             line=b"POST " + endpoint.request_lines[api],
             head=b" HTTP/1.1\r\n" + endpoint.host_line + endpoint.key_lines,
+            rename=token if rewritten else None,
             model_token=msgspec.json.encode(route.model) if rewritten else None,
             reply_lines=(
                 f"x-lynkr-provider: {endpoint.name}\r\n{shown}x-lynkr-lane: {lane}\r\n"

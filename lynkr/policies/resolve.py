@@ -41,7 +41,8 @@ def _not_served(endpoint: Endpoint, api: str) -> GatewayError:
 def _checked(endpoint: Endpoint, api: str, model: str, asked: str, reason: str) -> Route:
     if api not in endpoint.request_lines:
         raise _not_served(endpoint, api)
-    return Route(endpoint, api, model, model != asked, reason)
+    # A body that names no model is sent as it is: nothing is put into it.
+    return Route(endpoint, api, model if asked else "", bool(asked) and model != asked, reason)
 
 
 def resolve(endpoints: Mapping[str, Endpoint], default: str, api: str, asked: str) -> Route:
@@ -53,10 +54,9 @@ def resolve(endpoints: Mapping[str, Endpoint], default: str, api: str, asked: st
             there, api, there.aliases.get(model, model), asked, f"model names provider {name}"
         )
     for endpoint in endpoints.values():
-        if asked in endpoint.aliases:
-            return _checked(
-                endpoint, api, endpoint.aliases[asked], asked, f"alias of {endpoint.name}"
-            )
+        if asked in endpoint.aliases:  # of one provider only: the configuration is checked for it
+            model = endpoint.aliases[asked]
+            return _checked(endpoint, api, model, asked, f"alias of {endpoint.name}")
     if default:
         name, _, model = default.partition(":")
         target = model or asked

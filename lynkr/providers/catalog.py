@@ -95,7 +95,7 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str]) -> Endpo
     """The endpoint of one provider table. The table has passed ``check``."""
     kind = kinds()[provider.kind]
     origin, prefix = _base(provider.base_url or kind.base_url, kind.root)
-    key = provider.api_key or next((environ[v] for v in kind.key_env if environ.get(v)), "")
+    key = _key(provider, kind, environ)
     auth: Literal["key", "client", "none"]
     if provider.auth in ("client", "none"):
         auth, key = ("client" if provider.auth == "client" else "none"), ""
@@ -122,6 +122,11 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str]) -> Endpo
         models=tuple(kind.models),
         models_path=prefix + kind.paths["models"] if "models" in kind.paths else "",
     )
+
+
+def _key(provider: Provider, kind: Kind, environ: Mapping[str, str]) -> str:
+    """The provider's own key: the file's, else the first usual variable that is set."""
+    return provider.api_key or next((environ[v] for v in kind.key_env if environ.get(v)), "")
 
 
 def _usual_path(api: str) -> str:
@@ -172,7 +177,7 @@ def check(settings: Settings, environ: Mapping[str, str]) -> list[Problem]:
                 problems.append(
                     Problem(f"{at}.apis", "unknown API", f"one of: {', '.join(APIS)}", api)
                 )
-        has_key = provider.api_key or any(environ.get(variable) for variable in kind.key_env)
+        has_key = _key(provider, kind, environ)
         wants_key = provider.auth == "key" or (
             not provider.auth and kind.key_required and not provider.base_url
         )
@@ -184,6 +189,18 @@ def check(settings: Settings, environ: Mapping[str, str]) -> list[Problem]:
                     "no credential for this provider",
                     f'{where}, or auth = "client" to pass the caller\'s own on',
                 )
+            )
+        if re.search(r"[\x00-\x1f\x7f]", key := _key(provider, kind, environ)):
+            problems.append(
+                Problem(
+                    f"{at}.api_key",
+                    "the key has a line end or another control character",
+                    "check how the variable or the file is written; the key itself has none",
+                )
+            )
+        elif not key.isascii():
+            problems.append(
+                Problem(f"{at}.api_key", "the key is not plain ASCII", "copy it once more")
             )
         for alias, model in provider.models.items():
             if not alias or not model or re.search(r"[\x00-\x1f]", alias + model):
@@ -204,4 +221,16 @@ def endpoints(settings: Settings, environ: Mapping[str, str]) -> dict[str, Endpo
     if problems:
         raise ConfigError(problems)
     providers = settings.providers or discover(environ) or {"demo": Provider(kind="demo")}
+    default = settings.routing.default.partition(":")[0]
+    if default and default not in providers:
+        raise ConfigError(
+            [
+                Problem(
+                    "routing.default",
+                    "no provider of that name",
+                    f"one of: {', '.join(providers)}",
+                    settings.routing.default,
+                )
+            ]
+        )
     return {name: endpoint(name, provider, environ) for name, provider in providers.items()}

@@ -97,6 +97,7 @@ class Gateway:
         self.draining = False
         self._environ = dict(environ or {})
         self._on_record = on_record
+        self._own_log = log is None
         self._log = log or AccessLog(settings.log)
         self._board = board or Board(1)
         self._slot = slot
@@ -198,6 +199,8 @@ class Gateway:
         if self._sweep is not None:
             self._sweep.cancel()
         self._publisher.close()
+        if self._own_log:
+            self._log.close()
         if self._unlink:
             Path(self._unlink).unlink(missing_ok=True)  # noqa: ASYNC240  # the last thing it does
 

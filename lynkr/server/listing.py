@@ -21,6 +21,7 @@ from lynkr.providers.catalog import Endpoint
 FRESH_S = 60.0
 FETCH_TIMEOUT_S = 3.0
 REPLY_BYTES_MAX = 4 * 1024 * 1024
+YEAR_10000 = 253_402_300_800  # unix seconds: what strftime can still write
 PAGE_MAX = 1000  # the Messages API's own limit
 
 
@@ -116,7 +117,8 @@ class Listing:
         }
 
     def anthropic_entry(self, model: ListedModel) -> dict[str, object]:
-        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(model.created))
+        created_at = model.created if 0 <= model.created < YEAR_10000 else 0
+        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created_at))
         return {
             "type": "model",
             "id": model.id,
@@ -135,10 +137,14 @@ class Listing:
         if query.get("before_id") in names:
             end = names.index(query["before_id"])
         limit = int(query["limit"]) if query.get("limit", "").isdecimal() else 20
-        page = models[start:end][: max(1, min(limit, PAGE_MAX))]
+        size = max(1, min(limit, PAGE_MAX))
+        asked = models[start:end]
+        # Towards the beginning a page is the entries right before the named one.
+        backwards = query.get("before_id") in names and query.get("after_id") not in names
+        page = asked[-size:] if backwards else asked[:size]
         return {
             "data": [self.anthropic_entry(model) for model in page],
-            "has_more": start + len(page) < end,
+            "has_more": len(page) < len(asked),
             "first_id": page[0].id if page else None,
             "last_id": page[-1].id if page else None,
         }

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from lynkr._native.outbound import Outbound
@@ -25,11 +27,26 @@ PROXY_REPLY_BYTES_MAX = 16 * 1024
 
 
 def bypasses_proxy(host: str, no_proxy: str) -> bool:
-    """``NO_PROXY`` as curl reads it: names match themselves and their subdomains, ``*`` all
-    hosts."""
-    for entry in no_proxy.split(","):
-        name = entry.strip().lower().lstrip(".")
-        if name == "*" or (name and (host.lower() == name or host.lower().endswith("." + name))):
+    """``NO_PROXY`` as curl reads it: entries are separated by commas or blanks; a name matches
+    itself and its subdomains, an address or network the addresses in it, ``*`` everything."""
+    host = host.lower().rstrip(".")
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        address = None
+    for entry in no_proxy.replace(",", " ").lower().split():
+        if entry == "*":
+            return True
+        name = entry.strip("[]").strip(".")
+        if address is None:
+            if name and (host == name or host.endswith("." + name)):
+                return True
+            continue
+        try:
+            network = ipaddress.ip_network(entry.replace("[", "").replace("]", ""), strict=False)
+        except ValueError:
+            continue  # a name: it cannot match an address
+        if address in network:
             return True
     return False
 
@@ -76,8 +93,8 @@ class ProxyHandshake(asyncio.Protocol):
         self._reply = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(self._request)
+        # Not an isinstance: uvloop's transports inherit nothing of asyncio's.
+        cast(asyncio.WriteTransport, transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._reply += data
@@ -135,6 +152,8 @@ class Connector:
             ) from error
         except ssl.SSLError as error:
             raise ConnectFailedError(origin, f"TLS failed ({error.reason or error})") from error
+        except UnicodeError as error:
+            raise ConnectFailedError(origin, "its name is no host name") from error
         except OSError as error:
             raise ConnectFailedError(
                 origin, error.strerror or str(error) or type(error).__name__

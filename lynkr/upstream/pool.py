@@ -28,6 +28,25 @@ class Caller(Protocol):
     def connect_failed(self, error: GatewayError) -> None: ...
 
 
+def _told(error: BaseException) -> GatewayError:
+    """What a caller hears of a failed opening."""
+    if isinstance(error, GatewayError):
+        return error
+    return GatewayError(
+        "internal_error", 500, "The gateway failed while connecting.", source="gateway"
+    )
+
+
+def _hung_up(origin: Origin) -> GatewayError:
+    return GatewayError(
+        "upstream_unreachable",
+        502,
+        f"{origin} closed the connection as soon as it was open.",
+        source="upstream",
+        retryable=True,
+    )
+
+
 class OriginPool:
     """The connections of one origin."""
 
@@ -196,17 +215,21 @@ class OriginPool:
         if task.cancelled() or error is not None:
             self._serve_waiting(None)
             if caller is not None and error is not None:
-                if not isinstance(error, GatewayError):
-                    raise error
-                caller.connect_failed(error)
+                caller.connect_failed(_told(error))
+            if error is not None and not isinstance(error, GatewayError):
+                raise error  # a bug of ours: the loop's handler reports it
             return
         outbound = task.result()
         self.opened_total += 1
-        if caller is None:
+        if not outbound.alive:
+            self._serve_waiting(None)
+            if caller is not None:
+                caller.connect_failed(_hung_up(self.origin))
+        elif caller is not None:
+            self._busy.add(outbound)
+            caller.connected(outbound, reused=False)
+        elif not self._serve_waiting(outbound):
             self._idle.append(outbound)
-            return
-        self._busy.add(outbound)
-        caller.connected(outbound, reused=False)
 
 
 class Pool:

@@ -85,7 +85,7 @@ def _event_facts(values: Values) -> ReplyFacts:
     usage = _read_report(started)
     if reported is not None:
         usage = _merged(usage, _read_report(reported))
-    kind = str(table(error).get("type", "error")) if error is not None else ""
+    kind = str(table(error).get("type") or "error") if error is not None else ""
     return ReplyFacts(text(model), text(stop_reason), kind, _usage(usage))
 
 

@@ -41,11 +41,16 @@ def _zlib(window_bits: int) -> Decoder:
     engine = zlib.decompressobj(window_bits)
 
     def pieces(data: bytes) -> Iterator[bytes]:
+        nonlocal engine
         more = bool(data)
         while more:
             piece = engine.decompress(data, PIECE_BYTES_MAX)
             yield piece
             data = engine.unconsumed_tail
+            if engine.eof and engine.unused_data:
+                # A gzip body may have several members (RFC 1952 section 2.2).
+                data = engine.unused_data
+                engine = zlib.decompressobj(window_bits)
             # A full piece may have left output inside with no input to show for it.
             more = bool(data) or len(piece) == PIECE_BYTES_MAX
 
@@ -70,15 +75,18 @@ def _brotli() -> Decoder:
     engine = brotli.Decompressor()
 
     def pieces(data: bytes) -> Iterator[bytes]:
-        yield engine.process(data, output_buffer_limit=PIECE_BYTES_MAX)
-        while not engine.can_accept_more_data():
-            yield engine.process(b"", output_buffer_limit=PIECE_BYTES_MAX)
+        # Asked until nothing comes: it may accept more input while it still holds output.
+        while piece := engine.process(data, output_buffer_limit=PIECE_BYTES_MAX):
+            data = b""
+            yield piece
 
     return pieces
 
 
 def _zstd() -> Decoder:
-    engine = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024).decompressobj()
+    engine = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024).decompressobj(
+        read_across_frames=True
+    )
 
     def pieces(data: bytes) -> Iterator[bytes]:
         for start in range(0, len(data), ZSTD_FEED_BYTES):

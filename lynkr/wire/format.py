@@ -27,8 +27,9 @@ class Reading(msgspec.Struct, frozen=True):
     facts: Callable[[Values], ReplyFacts]
     events: bool  # server-sent events, else one JSON body
 
-    def tee(self, decoder: Decoder | None) -> ReplyTee:
-        return ReplyTee(self.shape, self.events, decoder)
+    def tee(self, decoder: Decoder | None, rename: bytes | None) -> ReplyTee:
+        """``rename`` is the JSON string that takes the place of every model name on its way."""
+        return ReplyTee(self.shape, self.events, decoder, rename)
 
     def read(self, tee: ReplyTee) -> ReplyFacts:
         return self.facts(tee.values)
@@ -57,6 +58,8 @@ class Api(msgspec.Struct, frozen=True):
         return self.path.decode()
 
 
+# What decoding somebody else's bytes may raise; the last is for JSON a thousand levels deep.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 TEXTS_MAX = 1024
 TEXT_BYTES_MAX = 256
 
@@ -74,7 +77,7 @@ def text(value: bytes | None) -> str:
         return known
     try:
         read = _decode_text(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
     if len(value) > TEXT_BYTES_MAX:
         return read
@@ -90,7 +93,7 @@ def table(value: bytes | None) -> dict[str, object]:
         return {}
     try:
         return _decode_table(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return {}
 
 
@@ -110,16 +113,29 @@ def report_reader(kind: type[_Report], empty: _Report) -> Callable[[bytes | None
             return empty
         try:
             return decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            kept: dict[str, object] = {}
-            for name, given in table(value).items():
-                whole = isinstance(given, float) and given.is_integer()
-                part = int(given) if whole else given  # type: ignore[call-overload]
+        except UNREADABLE:
+            kept = {}
+            for name, part in _counts(table(value)).items():
                 try:
                     msgspec.convert({name: part}, kind)
                 except msgspec.MsgspecError:
-                    continue
+                    continue  # a table where a count belongs, or the other way round
                 kept[name] = part
             return msgspec.convert(kept, kind)
 
     return read
+
+
+def _counts(report: dict[str, object]) -> dict[str, object]:
+    """The counts of a report, in tables inside it too; whatever is no count is left out."""
+    kept: dict[str, object] = {}
+    for name, given in report.items():
+        if isinstance(given, dict):
+            kept[name] = _counts(given)
+            continue
+        whole = isinstance(given, float) and given.is_integer()
+        try:
+            kept[name] = msgspec.convert(int(given) if whole else given, Count)  # type: ignore[call-overload]
+        except msgspec.MsgspecError:
+            continue
+    return kept

@@ -66,9 +66,12 @@ def _usage(value: bytes | None) -> Usage:
     )
 
 
-def error_name(error: dict[str, object]) -> str:
-    """The most telling word of an OpenAI error object."""
-    return str(error.get("code") or error.get("type") or "error") if error else ""
+def error_name(error: bytes | None) -> str:
+    """The most telling word of an OpenAI error; some servers send a bare string."""
+    if error is None:
+        return ""
+    fields = table(error)
+    return str(fields.get("code") or fields.get("type") or "error")
 
 
 def _facts(values: Values) -> ReplyFacts:
@@ -76,7 +79,7 @@ def _facts(values: Values) -> ReplyFacts:
     return ReplyFacts(
         text(model),
         text(finish_reason),
-        error_name(table(error)) if error is not None else "",
+        error_name(error),
         _usage(reported),
     )
 

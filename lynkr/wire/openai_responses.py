@@ -12,7 +12,7 @@ import orjson
 from lynkr._native.paths import PathTable
 from lynkr._native.sse import ReplyShape
 from lynkr.errors import GatewayError
-from lynkr.wire.format import Count, Format, Reading, Values, report_reader, table, text
+from lynkr.wire.format import Count, Format, Reading, Values, report_reader, text
 from lynkr.wire.message import ReplyFacts
 from lynkr.wire.openai_chat import (
     InputDetails,
@@ -45,7 +45,7 @@ def _body_facts(values: Values) -> ReplyFacts:
         text(model),
         # The API has no stop reason as such: why it is incomplete, or the status, takes its place.
         text(reason) or ("" if state in _UNFINISHED else state),
-        error_name(table(error)) if error is not None else "",
+        error_name(error),
         usage(
             report.input_tokens,
             report.output_tokens,
@@ -56,11 +56,11 @@ def _body_facts(values: Values) -> ReplyFacts:
 
 
 def _event_facts(values: Values) -> ReplyFacts:
-    _, code, error, *response = values
+    last, code, error, *response = values
     facts = _body_facts(response)
-    if facts.error:
-        return facts
-    failed = error_name(table(error)) if error is not None else text(code)
+    if facts.error or last != b'"error"':
+        return facts  # other events have a `code` too, and it is text of the reply
+    failed = error_name(error) if error is not None else text(code) or "error"
     return ReplyFacts(facts.model, facts.stop_reason, failed, facts.usage)
 
 

@@ -37,6 +37,7 @@ class Stage:
         upstream: Upstream | None = None,
         limits: Limits | None = None,
         auth: Auth | None = None,
+        aliases: dict[str, dict[str, str]] | None = None,  # by provider: first, second
         **provider: Any,
     ) -> None:
         self.upstream = ScriptedUpstream(tls=tls, send_buffer_bytes=send_buffer_bytes)
@@ -44,6 +45,7 @@ class Stage:
         self._base_url = base_url
         self._settled = asyncio.Event()
         self._provider = provider
+        self._aliases = aliases or {}
         self._settings = Settings(
             server=Server(port=0, unix_socket=str(unix_socket or "")),
             upstream=upstream or Upstream(),
@@ -57,8 +59,8 @@ class Stage:
         base_url = self._base_url or self.upstream.base_url
         given = {"base_url": base_url, "api_key": PROVIDER_KEY, **self._provider}
         providers = {
-            "first": Provider(kind="anthropic", **given),
-            "second": Provider(kind="openai", **given),
+            "first": Provider(kind="anthropic", models=self._aliases.get("first", {}), **given),
+            "second": Provider(kind="openai", models=self._aliases.get("second", {}), **given),
         }
         settings = msgspec.structs.replace(self._settings, providers=providers)
         self.gateway = Gateway(settings, on_record=self._note)

@@ -1,0 +1,118 @@
+"""Where a request goes: by its own words first, then by the configuration's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lynkr.config.settings import Provider
+from lynkr.errors import GatewayError
+from lynkr.policies.resolve import Route, resolve
+from lynkr.providers.catalog import Endpoint, endpoint
+
+PROVIDERS = {
+    "main": Provider(kind="anthropic", api_key="k", models={"fast": "claude-haiku-4-5"}),
+    "open": Provider(kind="openai", api_key="k", models={"small": "gpt-5.4-nano", "x:y": "gpt-6"}),
+    "local": Provider(
+        kind="openai-compatible",
+        base_url="http://127.0.0.1:11434",
+        apis=["chat"],
+        models={"fast": "qwen:8b"},
+    ),
+}
+ENDPOINTS: dict[str, Endpoint] = {
+    name: endpoint(name, provider, {}) for name, provider in PROVIDERS.items()
+}
+
+
+def route(asked: str, *, api: str = "chat", default: str = "") -> tuple[str, str, bool, str]:
+    found = resolve(ENDPOINTS, default, api, asked)
+    assert isinstance(found, Route)
+    assert found.api == api
+    assert found.endpoint is ENDPOINTS[found.endpoint.name]
+    return found.endpoint.name, found.model, found.rewritten, found.reason
+
+
+NAMED = "model names provider"
+FIRST = "first provider that serves"
+
+TABLE = [
+    # api, default, asked -> provider, model, rewritten, reason
+    ("messages", "", "claude-sonnet-4-5", "main", "claude-sonnet-4-5", False, f"{FIRST} messages"),
+    ("chat", "", "claude-sonnet-4-5", "open", "claude-sonnet-4-5", False, f"{FIRST} chat"),
+    ("chat", "", "", "open", "", False, f"{FIRST} chat"),
+    # A provider named in the model, with or without an alias of its own.
+    ("messages", "", "main:claude-opus-4-8", "main", "claude-opus-4-8", True, f"{NAMED} main"),
+    ("chat", "", "local:llama3", "local", "llama3", True, f"{NAMED} local"),
+    ("chat", "", "local:llama3:8b", "local", "llama3:8b", True, f"{NAMED} local"),
+    ("chat", "", "local:fast", "local", "qwen:8b", True, f"{NAMED} local"),
+    ("chat", "open:gpt-6", "local:llama3", "local", "llama3", True, f"{NAMED} local"),
+    # A colon that names no provider is part of the model.
+    ("chat", "", "llama3:8b", "open", "llama3:8b", False, f"{FIRST} chat"),
+    ("chat", "", "ft:gpt-6:team", "open", "ft:gpt-6:team", False, f"{FIRST} chat"),
+    ("chat", "", "Local:llama3", "open", "Local:llama3", False, f"{FIRST} chat"),
+    # Aliases: of any provider, the first one's before the next.
+    ("chat", "", "small", "open", "gpt-5.4-nano", True, "alias of open"),
+    ("chat", "", "x:y", "open", "gpt-6", True, "alias of open"),
+    ("messages", "", "fast", "main", "claude-haiku-4-5", True, "alias of main"),
+    ("chat", "local", "small", "open", "gpt-5.4-nano", True, "alias of open"),
+    # The default: a provider alone keeps the model, one with a model replaces it.
+    ("chat", "local", "llama3", "local", "llama3", False, "routing.default"),
+    ("chat", "local:llama3", "gpt-6", "local", "llama3", True, "routing.default"),
+    ("chat", "local:llama3", "llama3", "local", "llama3", False, "routing.default"),
+    ("chat", "local:fast", "gpt-6", "local", "qwen:8b", True, "routing.default"),
+    ("embeddings", "open:gpt-6", "text-3", "open", "text-3", False, "routing.default"),
+    # A default that does not serve the API is no default for it.
+    ("messages", "local:llama3", "claude-x", "main", "claude-x", False, f"{FIRST} messages"),
+    ("embeddings", "main:claude-x", "text-3", "open", "text-3", False, f"{FIRST} embeddings"),
+]
+
+
+@pytest.mark.parametrize(
+    ("api", "default", "asked", "provider", "model", "rewritten", "reason"), TABLE
+)
+def test_a_request_goes_where_its_words_say(
+    api: str, default: str, asked: str, provider: str, model: str, rewritten: bool, reason: str
+) -> None:
+    assert route(asked, api=api, default=default) == (provider, model, rewritten, reason)
+
+
+@pytest.mark.parametrize(
+    ("api", "asked", "provider"),
+    [
+        ("messages", "open:gpt-6", "open"),
+        ("messages", "small", "open"),
+        ("chat", "main:claude-x", "main"),
+        ("chat", "fast", "main"),
+        ("embeddings", "local:x", "local"),
+    ],
+)
+def test_a_provider_that_was_named_is_never_replaced(api: str, asked: str, provider: str) -> None:
+    """The caller chose it; that it cannot serve is said, with what it can."""
+    with pytest.raises(GatewayError, match=f"Provider '{provider}' .*does not serve") as caught:
+        route(asked, api=api)
+    error = caught.value
+    assert (error.kind, error.status, error.source, error.field) == (
+        "api_not_served",
+        400,
+        "client",
+        "model",
+    )
+    assert "It serves /v1/" in str(error)
+
+
+def test_an_api_that_nobody_serves_is_refused() -> None:
+    only = {"local": ENDPOINTS["local"]}
+    for default in ("", "local", "local:x"):
+        with pytest.raises(GatewayError, match="/v1/messages"):
+            resolve(only, default, "messages", "m")
+
+
+@given(st.text(max_size=30))
+def test_any_model_name_has_a_route(asked: str) -> None:
+    """And it is the caller's own name, unless a provider or an alias is named by it."""
+    provider, model, rewritten, _ = route(asked, api="responses")
+    assert provider == "open"
+    assert rewritten == (model != asked)
+    assert model in (asked, asked.partition(":")[2], "gpt-5.4-nano", "gpt-6")
