@@ -27,6 +27,7 @@ The handler (``server/front.py``) is called with whole facts, never with pieces:
     refused(inbound, request, error) -> bytes      the reply to a request that ``head`` refused
     refusal(inbound, request or None, status, kind, message) -> bytes      to something unusable
     crashed(error)             the gateway itself failed
+    connected(inbound)         the connection is there
     lost(inbound)              the connection is gone
 """
 
@@ -57,6 +58,7 @@ cdef class Inbound:
         transport.set_write_buffer_limits(self.limits.write_buffer_bytes)
         address = transport.get_extra_info("peername")
         self.peer = address[0] if isinstance(address, tuple) else "unix"
+        self.handler.connected(self)
 
     def connection_lost(self, exc):
         self.state = CLOSED

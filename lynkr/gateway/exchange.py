@@ -241,9 +241,8 @@ class Exchange:
         last = b""
         tee = self.tee
         if tee is not None and self.reading is not None and self.reading.events and self.plain:
-            # A half-sent event is ended by the line end and takes the error as its
-            # rest: clients look
-            # at the event name first. In an encoded stream no plain event can be added.
+            # A half-sent event is ended by the line end and takes the error as its rest: clients
+            # look at the event name first. In an encoded stream no plain event can be added.
             event = self.api.format.error_event(error)
             last = event if tee.at_boundary else b"\n" + event
             if not self.request.http_1_0:

@@ -248,18 +248,7 @@ class Gateway:
     # --- connections --------------------------------------------------------------------------
 
     def _accept(self) -> Inbound:
-        inbound = Inbound(self._loop, self._front, self._limits)
-        self._front.accepted(inbound)
-        if len(self._front.connections) > self.settings.limits.connections_max:
-            # One turn later it has a transport to be refused on.
-            self._loop.call_soon(self._turn_away, inbound)
-        return inbound
-
-    def _turn_away(self, inbound: Inbound) -> None:
-        if not inbound.gone:
-            why = "The gateway has no room for another connection."
-            inbound.send(self._front.refusal(inbound, None, 503, "too_many_connections", why))
-            inbound.end_broken(b"", False)
+        return Inbound(self._loop, self._front, self._limits)
 
     def _connections_changed(self, count: int) -> None:
         self._gauges.client_connections = count

@@ -89,9 +89,13 @@ class Front:
         self._connections_changed = connections_changed
         self.connections: set[Inbound] = set()
 
-    def accepted(self, inbound: Inbound) -> None:
+    def connected(self, inbound: Inbound) -> None:
         self.connections.add(inbound)
         self._connections_changed(len(self.connections))
+        if len(self.connections) > self._rules().settings.limits.connections_max:
+            why = "The gateway has no room for another connection."
+            inbound.send(self.refusal(inbound, None, 503, "too_many_connections", why))
+            inbound.end_broken(b"", False)
 
     def lost(self, inbound: Inbound) -> None:
         self.connections.discard(inbound)

@@ -53,7 +53,12 @@ def application(worker: Worker, listing: Listing) -> web.Application:
             web.post("/admin/reload", routes.reload),
         ]
     )
+    app.on_response_prepare.append(_sign)
     return app
+
+
+async def _sign(_request: web.Request, reply: web.StreamResponse) -> None:
+    reply.headers["Server"] = "lynkr"  # not which Python and which library
 
 
 def _json(payload: object, status: int = 200) -> web.Response:

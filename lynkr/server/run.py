@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from lynkr.config.loader import Loaded
@@ -117,7 +118,17 @@ def _several(
             log.event("error", "a worker cannot listen", why=str(error))
             return EXIT_CANNOT_START
         placeholder.close()
-        return work(current, reload, listener, unix_listener=shared, board=board, slot=slot)
+        # Said once, when there is somebody to answer.
+        first = slot == 0 and board.restarts_total == 0
+        return work(
+            current,
+            reload,
+            listener,
+            unix_listener=shared,
+            board=board,
+            slot=slot,
+            started=partial(_say, loaded, configured, port, workers) if first else lambda: None,
+        )
 
     def on_hangup() -> bool:
         try:
@@ -131,7 +142,6 @@ def _several(
         return True
 
     restarted = [False]
-    _say(loaded, configured, port, workers)
     try:
         return supervisor.run(
             workers,

@@ -31,6 +31,7 @@ class GatewayProcess:
 
     directory: Path
     config: str  # what the file says beside [server] and [log]
+    arguments: tuple[str, ...] = ()  # of ``lynkr serve``, beside --config
     port: int = 0
     output: list[str] = field(default_factory=list)
 
@@ -41,15 +42,12 @@ class GatewayProcess:
     async def __aenter__(self) -> Self:
         file = self.directory / "lynkr.toml"
         self._log = self.directory / "access.jsonl"
-        state = self.directory / "state"
-        file.write_text(
-            f'[server]\nhost = "127.0.0.1"\nport = 0\nstate_dir = "{state}"\ndrain_s = 5.0\n'
-            f'[log]\naccess = "{self._log}"\n{self.config}'
-        )
+        self.write(self.config)
         # Only what a process needs: no key or setting of the machine's user reaches the test.
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "lynkr", "serve", "--config", str(file)),
+            *self.arguments,
             env={**environment, "HOME": str(self.directory)},
             cwd=Path(__file__).parents[2],
             stdin=asyncio.subprocess.DEVNULL,
@@ -62,6 +60,25 @@ class GatewayProcess:
     async def __aexit__(self, *_exc: object) -> None:
         await self.stop()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.returncode
+
+    def write(self, config: str) -> None:
+        """Put another configuration into the file; a hangup makes the gateway read it."""
+        state = self.directory / "state"
+        (self.directory / "lynkr.toml").write_text(
+            f'[server]\nhost = "127.0.0.1"\nport = 0\nstate_dir = "{state}"\ndrain_s = 5.0\n'
+            f'[log]\naccess = "{self._log}"\n{config}'
+        )
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     async def stop(self) -> None:
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
@@ -71,6 +88,10 @@ class GatewayProcess:
                 if self._process.returncode is None:
                     self._process.kill()
         await self._reader
+
+    async def ended(self) -> None:
+        """It was told to stop; now it has."""
+        await deadline(self._process.wait(), "the gateway to stop", _STOP_TIMEOUT_S)
 
     def calls(self) -> list[dict[str, Any]]:
         """The call lines of the access log. Complete after ``stop``."""

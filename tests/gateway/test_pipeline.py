@@ -87,6 +87,7 @@ class Kept:
     ) -> bytes:
         raise AssertionError(message)
 
+    def connected(self, inbound: Inbound) -> None: ...
     def lost(self, inbound: Inbound) -> None: ...
 
     def next_request_id(self) -> str:
