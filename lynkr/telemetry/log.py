@@ -82,6 +82,7 @@ class AccessLog:
         self._idle = threading.Event()  # it is done
         self._hand_over_at_bytes = 0
         self._signalled = False
+        self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._queued_bytes = 0  # written by the callers
         self._taken_bytes = 0  # written by the thread
@@ -178,7 +179,14 @@ class AccessLog:
         except RuntimeError:
             self._wake.set()
         else:
-            loop.call_later(FLUSH_INTERVAL_S, self._hand_over)
+            # One timer at most: a batch that is handed over early leaves its timer to the next one.
+            # With one timer per batch they add up under load, until each line is a batch.
+            if self._timer is None:
+                self._timer = loop.call_later(FLUSH_INTERVAL_S, self._hand_over_in_time)
+
+    def _hand_over_in_time(self) -> None:
+        self._timer = None
+        self._hand_over()
 
     def _hand_over(self) -> None:
         if self._closing:

@@ -381,3 +381,24 @@ def test_a_write_is_cheap(tmp_path: Path) -> None:
         best_s = min(best_s, time.perf_counter() - started_s)
     log.close()
     assert best_s / 50 < 20e-6
+
+
+async def test_early_batches_do_not_add_up_their_timers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One timer per batch would outlive each early hand-over, until every line is a batch."""
+    loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+
+    class Watched:
+        def call_later(self, delay: float, callback: Callable[[], object]) -> object:
+            timers.append(loop.call_later(delay, callback))
+            return timers[-1]
+
+    log = AccessLog(Log(access=str(tmp_path / "log")))
+    monkeypatch.setattr(asyncio, "get_running_loop", Watched)
+    for _ in range(20 * FLUSH_BYTES // 500):  # about that many early batches, in no time
+        log.write(record())
+    monkeypatch.undo()
+    assert len([timer for timer in timers if timer.when() > loop.time()]) == 1
+    assert log.close()
