@@ -57,18 +57,18 @@ def reply_head(
     ``resized``: the body's length will differ from the upstream's.
     """
     chunked = False
+    closing = not request.keep_alive
     if outbound.length is not None and not outbound.chunked and not resized:
         framing = b"content-length: %b\r\n" % outbound.length
     elif outbound.status in (204, 304):
         framing = b""
     elif request.http_1_0:
-        framing = b"connection: close\r\n"
+        framing = b""
+        closing = True  # nothing but the end of the connection ends this body
     else:
         framing = b"transfer-encoding: chunked\r\n"
         chunked = True
-    if framing == b"connection: close\r\n":
-        pass
-    elif not request.keep_alive:
+    if closing:
         framing += b"connection: close\r\n"
     elif request.http_1_0:
         framing += b"connection: keep-alive\r\n"

@@ -177,11 +177,11 @@ def check(settings: Settings, environ: Mapping[str, str]) -> list[Problem]:
                 problems.append(
                     Problem(f"{at}.apis", "unknown API", f"one of: {', '.join(APIS)}", api)
                 )
-        has_key = _key(provider, kind, environ)
+        key = _key(provider, kind, environ)
         wants_key = provider.auth == "key" or (
             not provider.auth and kind.key_required and not provider.base_url
         )
-        if wants_key and not has_key:
+        if wants_key and not key:
             where = f"set {' or '.join(kind.key_env)}" if kind.key_env else "set api_key"
             problems.append(
                 Problem(
@@ -190,7 +190,7 @@ def check(settings: Settings, environ: Mapping[str, str]) -> list[Problem]:
                     f'{where}, or auth = "client" to pass the caller\'s own on',
                 )
             )
-        if re.search(r"[\x00-\x1f\x7f]", key := _key(provider, kind, environ)):
+        if re.search(r"[\x00-\x1f\x7f]", key):
             problems.append(
                 Problem(
                     f"{at}.api_key",
