@@ -1,0 +1,135 @@
+"""What a codec is: the eight verbs that carry one dialect to and from the neutral vocabulary.
+
+    decode_request    client bytes   -> Request        encode_request    Request -> target bytes
+    decode_response   target bytes   -> Response       encode_response   Response -> client bytes
+    StreamDecoder     target pieces  -> events         StreamEncoder     events -> client pieces
+    decode_error      target bytes   -> Failure        encode_error      Failure -> client bytes
+
+All are pure: no clock, no randomness, no I/O. ``Context`` brings what would need them. Before a
+request reaches the encoder of another dialect, ``plain_tools.simplified`` has turned everything
+that only some dialects know about tools (namespaces, custom and deferred tools, references) into
+plain function tools with names that the target takes; ``plain_tools.Restorer`` undoes it in the
+reply. So an encoder of a foreign request sees function tools, hosted tools, and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from lynkr.errors import GatewayError
+from lynkr.wire.events import Event
+from lynkr.wire.message import Failure, Request, Response
+
+# Where each codec lives. They are loaded on first use: a gateway that only splices never does.
+_MODULES = {
+    "anthropic_messages": "lynkr.wire.anthropic_codec",
+    "openai_chat": "lynkr.wire.chat_codec",
+    "openai_responses": "lynkr.wire.responses_codec",
+    "gemini": "lynkr.wire.gemini_codec",
+    "bedrock": "lynkr.wire.bedrock_codec",
+}
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What an encoder must know of the model it writes for; made from the catalog.
+
+    ``capabilities`` are the catalog's flags; each codec documents those it asks for.
+    """
+
+    model: str
+    capabilities: frozenset[str] = frozenset()
+    output_tokens_max: int | None = None  # the model's limit, where known
+    output_tokens_default: int = 8192  # where the dialect demands a limit and the client set none
+    missing_signature: str = ""  # Gemini: stands in for a thought signature that nobody has
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """Something of the request that the target cannot carry. ``name`` is the word that the
+    catalog's ``drops`` use, ``field`` the place in the client's own words."""
+
+    name: str
+    field: str
+
+
+class Losses:
+    """Collects them while a request is written. Which are tolerable is not the codec's business."""
+
+    def __init__(self) -> None:
+        self.found: list[Loss] = []
+
+    def add(self, name: str, field: str = "") -> None:
+        self.found.append(Loss(name, field or name))
+
+    def extras(self, extras: Mapping[str, object], at: str = "") -> None:
+        """Every unknown field of a foreign request; ``at`` is the path of what it belongs to."""
+        for name in extras:
+            self.found.append(Loss(name, f"{at}.{name}" if at else name))
+
+
+class Context:
+    """One call, as its reply's codecs need to know it."""
+
+    def __init__(self, request: Request, *, call_id: str, created: int, model: str) -> None:
+        self.request = request  # as the client sent it
+        self.created = created  # unix seconds, for dialects that date their replies
+        self.model = model  # the name to show: the one the client asked for
+        self._call_id = call_id
+        self._made = 0
+
+    def make_id(self, prefix: str) -> str:
+        """An id for something that the upstream left unnamed; unique, and the same on replay."""
+        self._made += 1
+        return f"{prefix}_{self._call_id}{self._made:02d}"
+
+
+class StreamDecoder(Protocol):
+    """Reads a reply of the target. Fed with the body's pieces, cut anywhere."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that are complete by now; ``Failed`` (code "upstream_protocol") when the bytes
+        make no sense. Never raises for bad input; after ``Finish`` or ``Failed`` yields nothing."""
+
+    def finish(self) -> list[Event]:
+        """The body has ended. What is left: usually nothing; ``Finish`` where the dialect ends with
+        its body; ``Failed`` (code "upstream_truncated") if the reply's own end never came."""
+
+
+class StreamEncoder(Protocol):
+    """Writes a reply to the client. One call per read, whatever the number of events."""
+
+    def encode(self, events: Iterable[Event]) -> bytes: ...
+
+    def ping(self) -> bytes:
+        """Something that keeps the connection alive and means nothing to the client."""
+
+
+class Codec(msgspec.Struct, frozen=True, kw_only=True):
+    """One dialect. Decoders of requests raise ``GatewayError`` (400, kind "invalid_request", with
+    ``field``); ``encode_request`` reports losses and never raises for them."""
+
+    name: str
+    # (body, model, stream); the last two are for dialects that keep them in the path
+    decode_request: Callable[[bytes, str, bool], Request]
+    encode_request: Callable[[Request, Target, Losses], bytes]
+    decode_response: Callable[[bytes, Context], Response]  # raises ValueError: not a reply
+    encode_response: Callable[[Response, Context], bytes]
+    stream_decoder: Callable[[Context], StreamDecoder]
+    stream_encoder: Callable[[Context], StreamEncoder]
+    decode_error: Callable[[int, bytes], Failure]
+    encode_error: Callable[[Failure, str], bytes]  # (failure, request id)
+
+
+def codec(name: str) -> Codec:
+    """The codec of a format, by its name."""
+    found = importlib.import_module(_MODULES[name]).CODEC
+    assert isinstance(found, Codec)
+    return found
+
+
+def invalid(field: str, message: str) -> GatewayError:
+    """The 400 for a request that breaks its dialect; ``field`` like "messages.2.content"."""
+    return GatewayError("invalid_request", 400, message, source="client", field=field)
