@@ -7,8 +7,9 @@ without being understood, and are never lost on the way back to the dialect they
   the request or reply (``Request.format``) and are echoed to it untouched; towards any other one
   each is a loss (``codec.Losses``).
 * ``Opaque``: a whole part (block, item) of that dialect.
-* ``Seal``: what a provider hides in its reasoning (signature, encrypted content, thought signature)
-  and wants back unchanged. A seal remembers whose it is, so it survives a client of another dialect.
+* ``Seal``: what a provider hides in its reasoning (signature, encrypted content, thought
+  signature) and wants back unchanged. A seal remembers whose it is, so it survives a client of
+  another dialect.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Text(msgspec.Struct, kw_only=True):
 
 
 class Image(msgspec.Struct, kw_only=True):
-    """Either ``data`` (base64) with its ``media_type``, or ``url``, or the provider's ``file_id``."""
+    """``data`` (base64) with its ``media_type``, or ``url``, or the provider's ``file_id``."""
 
     media_type: str = ""
     data: str = ""

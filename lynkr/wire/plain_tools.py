@@ -186,10 +186,11 @@ def _message(message: Message, names: ToolNames, custom: bool) -> Message:
         if isinstance(part, Offer):
             continue  # offered with the other tools
         if isinstance(part, ToolCall):
-            part = _call(part, names, custom)
+            parts.append(_call(part, names, custom))
         elif isinstance(part, ToolResult):
-            part = _result(part)
-        parts.append(part)
+            parts.append(_result(part))
+        else:
+            parts.append(part)
     return msgspec.structs.replace(message, parts=parts)
 
 
@@ -231,40 +232,41 @@ class Restorer:
 
     def events(self, events: list[Event]) -> list[Event]:
         """The same events, with each call's name, namespace and kind restored."""
-        found: list[Event] = []
-        for event in events:
-            if isinstance(event, CallStart) and event.kind == "function":
-                known = self._names.back(event.name)
-                if known.kind == "custom":
-                    self._inputs[event.index] = CustomInput()
-                event = msgspec.structs.replace(
+        return [restored for event in events for restored in self._event(event)]
+
+    def _event(self, event: Event) -> list[Event]:
+        if isinstance(event, CallStart) and event.kind == "function":
+            known = self._names.back(event.name)
+            if known.kind == "custom":
+                self._inputs[event.index] = CustomInput()
+            return [
+                msgspec.structs.replace(
                     event, name=known.name, namespace=known.namespace, kind=known.kind
                 )
-            elif isinstance(event, ArgumentsDelta) and event.index in self._inputs:
-                text = self._inputs[event.index].feed(event.text)
-                if not text:
-                    continue
-                event = ArgumentsDelta(event.index, text)
-            elif isinstance(event, PartStop) and event.index in self._inputs:
-                text = self._inputs.pop(event.index).finish()
-                if text:
-                    found.append(ArgumentsDelta(event.index, text))
-            found.append(event)
-        return found
+            ]
+        if isinstance(event, ArgumentsDelta) and event.index in self._inputs:
+            text = self._inputs[event.index].feed(event.text)
+            return [ArgumentsDelta(event.index, text)] if text else []
+        if isinstance(event, PartStop) and event.index in self._inputs:
+            text = self._inputs.pop(event.index).finish()
+            return [ArgumentsDelta(event.index, text), event] if text else [event]
+        return [event]
 
     def response(self, response: Response) -> Response:
-        parts: list[Part] = []
-        for part in response.parts:
-            if isinstance(part, ToolCall) and part.kind == "function":
-                known = self._names.back(part.name)
-                part = msgspec.structs.replace(
-                    part,
-                    name=known.name,
-                    namespace=known.namespace,
-                    kind=known.kind,
-                    arguments=input_of(part.arguments)
-                    if known.kind == "custom"
-                    else part.arguments,
-                )
-            parts.append(part)
-        return msgspec.structs.replace(response, parts=parts)
+        """The same for a whole reply."""
+        return msgspec.structs.replace(
+            response, parts=[self._part(part) for part in response.parts]
+        )
+
+    def _part(self, part: Part) -> Part:
+        if not isinstance(part, ToolCall) or part.kind != "function":
+            return part
+        known = self._names.back(part.name)
+        arguments = input_of(part.arguments) if known.kind == "custom" else part.arguments
+        return msgspec.structs.replace(
+            part,
+            name=known.name,
+            namespace=known.namespace,
+            kind=known.kind,
+            arguments=arguments,
+        )
