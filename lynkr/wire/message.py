@@ -86,7 +86,7 @@ class Image(msgspec.Struct, kw_only=True):
 
 
 class Document(msgspec.Struct, kw_only=True):
-    """A file for the model: base64 ``data``, plain ``text``, ``url`` or the provider's ``file_id``."""
+    """A file: base64 ``data``, plain ``text``, ``url`` or the provider's ``file_id``."""
 
     media_type: str = ""
     data: str = ""
