@@ -12,15 +12,20 @@ DEBUG = os.environ.get("LYNKR_DEBUG") == "1"  # line tracing, annotated HTML and
 # Plain Python that every call runs through, compiled as it stands: 16 % less CPU per call in the
 # gateway's own code (`python -m perf.micro`). It stays importable and testable as Python.
 HOT = [
+    "lynkr/gateway/chain.py",
     "lynkr/gateway/exchange.py",
     "lynkr/gateway/lanes.py",
     "lynkr/gateway/pipeline.py",
     "lynkr/gateway/settle.py",
+    "lynkr/gateway/translate.py",
+    "lynkr/gateway/writing.py",
+    "lynkr/policies/breaker.py",
+    "lynkr/policies/failover.py",
     "lynkr/server/front.py",
     "lynkr/telemetry/log.py",
     "lynkr/telemetry/metrics.py",
     "lynkr/upstream/pool.py",
-    "lynkr/wire/anthropic.py",
+    "lynkr/wire/anthropic/format.py",
     "lynkr/wire/format.py",
 ]
 

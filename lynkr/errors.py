@@ -54,7 +54,8 @@ class GatewayError(LynkrError):
     """A call that the gateway itself ends.
 
     ``kind`` is a stable word for scripts (``x-lynkr-error``), ``status`` the HTTP status,
-    ``source`` who is to blame, ``field`` the request field at fault, ``hint`` what to do about it.
+    ``source`` who is to blame, ``field`` the request field at fault, ``hint`` what to do about it,
+    ``retry_after_s`` when trying again makes sense.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class GatewayError(LynkrError):
         retryable: bool = False,
         field: str | None = None,
         hint: str | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -76,6 +78,7 @@ class GatewayError(LynkrError):
         self.retryable = retryable
         self.field = field
         self.hint = hint
+        self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message

@@ -13,6 +13,7 @@ import pytest
 from lynkr._native.headers import classify
 from lynkr.config.loader import load
 from lynkr.policies.failover import Failure, judge
+from lynkr.providers import losses
 from lynkr.providers.catalog import endpoints
 from lynkr.server.banner import banner
 from lynkr.telemetry.metrics import FAMILIES, POOL_STATES, Gauges, Metrics, expose, merge
@@ -150,7 +151,7 @@ def test_the_header_table_is_what_the_code_does() -> None:
 
 
 def test_each_inference_route_is_documented() -> None:
-    assert {f"POST {api.path.decode()}" for api in APIS.values()} <= set(rows(page("http.md")))
+    assert {f"POST {api.shown_path}" for api in APIS.values()} <= set(rows(page("http.md")))
 
 
 def test_each_route_of_the_control_plane_is_documented() -> None:
@@ -224,3 +225,10 @@ def test_relative_links_lead_somewhere(path: Path) -> None:
         if not there.exists() or (anchor and anchor not in anchors(there.read_text("utf-8"))):
             broken.append(target)
     assert not broken
+
+
+def test_each_tolerated_loss_is_documented_with_its_reason() -> None:
+    """docs/translation.md has the table of what may be left out, word for word."""
+    table = page("translation.md").partition("## What is left out")[2]
+    documented = {name: cells[0] for name, cells in rows(table).items()}
+    assert documented == losses.reasons("any")

@@ -48,6 +48,8 @@ cdef Kind kind_of(const char* text, Py_ssize_t length) noexcept:
             return FORWARDED if begins(text, length, b"x-forwarded-", 12) else PASS
         if third == c'r':
             return FORWARDED if same(text, length, b"x-real-ip", 9) else PASS
+        if third == c'g':
+            return API_KEY if same(text, length, b"x-goog-api-key", 14) else PASS
     elif first == c'c':
         if same(text, length, b"content-length", 14):
             return LENGTH
@@ -64,6 +66,8 @@ cdef Kind kind_of(const char* text, Py_ssize_t length) noexcept:
             return AUTHORIZATION
         if same(text, length, b"anthropic-version", 17):
             return VERSION
+        if same(text, length, b"api-key", 7):
+            return API_KEY  # Azure's
     elif first == c't':
         if same(text, length, b"transfer-encoding", 17):
             return CODING

@@ -18,6 +18,7 @@ cdef class Outbound:
     cdef object call                # the Exchange
     cdef Inbound client
     cdef ReplyTee tee
+    cdef object translator          # writes the reply anew in another dialect, in place of a tee
     cdef readonly int generation
     cdef readonly double born, idle_since
     cdef readonly int calls         # calls begun on this connection
@@ -29,17 +30,23 @@ cdef class Outbound:
     cdef readonly Py_ssize_t body_bytes
     cdef readonly long long written_ns, first_byte_ns, last_byte_ns
     cdef bint frame                 # chunked framing towards the client
+    cdef bint collecting            # the whole body is kept, and nothing goes to the client
     cdef bint complete, poisoned, paused, keep_alive
     cdef list pieces
     cdef bytes head_part            # a reply head that has not ended yet; the parser has seen it
     cdef bytes client_head
     cdef double deadline, call_deadline, first_byte_timeout_s, idle_timeout_s
+    cdef double ping_due            # when a translated stream that is silent gets a ping
 
     cdef int _parse(self, const char* data, Py_ssize_t length) except -1
     cdef int _feed_head(self, bytes data) except -1
     cdef int _head_too_large(self) except -1
     cdef int _begin_reply(self, const char* at, const char* end) except -1
     cdef int _forward(self) except -1
+    cdef int _forward_translated(self) except -1
+    cdef int _collect(self) except -1
+    cdef bytes _framed(self, bytes body)
     cdef int _complete(self) except -1
+    cdef object _release(self)
     cdef int _broken(self, str kind, str message) except -1
     cdef object _detach(self)

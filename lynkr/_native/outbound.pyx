@@ -11,10 +11,12 @@ bytes in one write, one write per read afterwards, no Python code per event.
 
 The call (``gateway/exchange.py``) is asked or told once per phase:
 
-    reply_head(outbound) -> (head bytes, tee | None, chunked)   build the client's head
-    reply_done(outbound)                                        everything was passed on
-    upstream_failed(outbound, kind, message)                    nothing was passed on yet
-    reply_broken(outbound, kind, message)                       something was
+    reply_head(outbound) -> (head bytes, reader, chunked)   reader: a tee, a translator, or None
+                         -> COLLECT                         wants the whole body: reply_collected
+                         -> None                            will try elsewhere: reply_declined
+    reply_done(outbound)                                    everything was passed on
+    upstream_failed(outbound, kind, message)                nothing was passed on yet
+    reply_broken(outbound, kind, message)                   something was
 
 Memory per open stream: one read of the loop (at most 256 KB, uvloop's buffer) plus the client's
 write buffer limit, after which this socket is not read until the client has caught up.
@@ -39,8 +41,12 @@ from lynkr._native.inbound cimport Inbound
 cdef enum:
     HEAD_BYTES_MAX = 262144      # a reply head; providers send 1 to 4 KB
     JOIN_BYTES_MAX = 16384       # below this one copy is cheaper than a gathered write
+    COLLECT_BYTES_MAX = 67108864 # a reply that is translated whole; images take some MB
 
 cdef bytes LAST_CHUNK = b"0\r\n\r\n"
+cdef double PING_AFTER_S = 15.0  # of silence; clients and proxies between give up after 30 to 60 s
+
+COLLECT = "collect"
 
 
 cdef class Outbound:
@@ -63,13 +69,12 @@ cdef class Outbound:
         self.call = call
         self.client = client
         self.phase = AWAITING
-        self.tee = None
         self.status = 0
         self.reason = b""
         self.head = self.client_head = None
         self.content_type = self.content_encoding = self.length = None
         self.chunked = self.close_delimited = self.got_bytes = self.frame = False
-        self.complete = self.paused = self.keep_alive = False
+        self.complete = self.paused = self.keep_alive = self.collecting = False
         self.head_part = None
         self.body_bytes = 0
         self.first_byte_ns = self.last_byte_ns = 0
@@ -100,6 +105,7 @@ cdef class Outbound:
         self.call = None
         self.client = None
         self.tee = None
+        self.translator = None
         self.pieces.clear()
         self.deadline = 0
         return call
@@ -124,8 +130,14 @@ cdef class Outbound:
                 "upstream_total_timeout",
                 "The call took longer than upstream.total_timeout_s allows.",
             )
-        elif now < self.deadline or self.paused:
+        elif self.paused:
             return
+        elif now < self.deadline:
+            if self.translator is not None and now >= self.ping_due:
+                self.ping_due = now + PING_AFTER_S
+                ping = self.translator.ping()
+                self.body_bytes += len(ping)
+                self.client.write(self._framed(ping))
         elif self.phase == AWAITING:
             self._broken(
                 "upstream_timeout",
@@ -266,11 +278,26 @@ cdef class Outbound:
             self.length is None and not self.chunked and self.status != 204 and self.status != 304
         )
         try:
-            self.client_head, self.tee, self.frame = self.call.reply_head(self)
+            answer = self.call.reply_head(self)
         except Exception as error:
             self.call.crashed(error)
             return self._broken("internal_error", "The gateway failed while reading the reply.")
+        if answer is None:
+            call = self._detach()
+            self.poisoned = True
+            self.transport.abort()
+            call.reply_declined(self)
+            return 0
         self.phase = STREAMING
+        if answer is COLLECT:
+            self.collecting = True
+            return 0
+        self.client_head, reader, self.frame = answer
+        if isinstance(reader, ReplyTee):
+            self.tee = reader
+        elif reader is not None:
+            self.translator = reader
+            self.ping_due = monotonic_s() + PING_AFTER_S
         self.client.feed_from(self)
         return 0
 
@@ -333,10 +360,11 @@ cdef class Outbound:
         cdef Inbound client = self.client
         if self.phase != STREAMING:
             return 0
-        if len(self.pieces) == 1:
-            body = <bytes>self.pieces[0]
-        else:
-            body = b"".join(self.pieces)
+        if self.collecting:
+            return self._collect()
+        if self.translator is not None:
+            return self._forward_translated()
+        body = b"".join(self.pieces)  # of one piece, the piece itself
         self.pieces.clear()
         if self.tee is not None and len(body) != 0:
             if self.tee.rename is not None:
@@ -346,7 +374,7 @@ cdef class Outbound:
         if self.complete and self.tee is not None and self.tee.withheld is not None:
             body = body + self.tee.withheld
         self.body_bytes += len(body)
-        out = b"%x\r\n%b\r\n" % (len(body), body) if self.frame and len(body) != 0 else body
+        out = self._framed(body)
         if self.complete and self.tee is not None and self.tee.cut_short():
             # The framing is whole but the conversation is not: passing this on as a clean end would
             # make Claude Code stop silently in the middle of a tool call.
@@ -368,7 +396,65 @@ cdef class Outbound:
         self.deadline = monotonic_s() + self.idle_timeout_s
         return 0
 
+    cdef bytes _framed(self, bytes body):
+        return b"%x\r\n%b\r\n" % (len(body), body) if self.frame and len(body) != 0 else body
+
+    cdef int _forward_translated(self) except -1:
+        """What the last read brought, in the client's dialect, in one write."""
+        cdef bytes body, out
+        cdef Inbound client = self.client
+        cdef object broken
+        try:
+            body = self.translator.feed(b"".join(self.pieces))
+            if self.complete:
+                body += self.translator.finish()
+        except Exception as error:
+            self.call.crashed(error)
+            return self._broken("internal_error", "The gateway failed while translating the reply.")
+        finally:
+            self.pieces.clear()
+        broken = self.translator.broken
+        self.body_bytes += len(body)
+        out = self._framed(body)
+        if self.complete and self.frame and broken is None:
+            out += LAST_CHUNK
+        if self.client_head is not None:
+            out = self.client_head + out
+            self.client_head = None
+        if len(out) != 0:
+            client.write(out)
+            self.ping_due = monotonic_s() + PING_AFTER_S
+        if broken is not None:
+            return self._broken(broken[0], broken[1])
+        if self.complete:
+            return self._complete()
+        self.deadline = monotonic_s() + self.idle_timeout_s
+        return 0
+
+    cdef int _collect(self) except -1:
+        """Keep what came; the whole body goes to the call, and the connection back to its pool."""
+        cdef object call
+        cdef bytes body
+        if sum([len(piece) for piece in self.pieces]) > COLLECT_BYTES_MAX:
+            return self._broken("upstream_protocol", "The upstream's reply is too large.")
+        if not self.complete:
+            # Joined now and then, so that a body in tiny pieces does not cost an object each.
+            if len(self.pieces) > 256:
+                self.pieces = [b"".join(self.pieces)]
+            self.deadline = monotonic_s() + self.idle_timeout_s
+            return 0
+        body = b"".join(self.pieces)
+        call = self._release()
+        call.reply_collected(self, body)
+        return 0
+
     cdef int _complete(self) except -1:
+        cdef object call = self._release()
+        call.reply_done(self)
+        return 0
+
+    cdef object _release(self):
+        """The reply is whole: the connection is free for the next call, if it can be."""
         cdef object call
         cdef Inbound client = self.client
         cdef bint reusable = (
@@ -386,11 +472,10 @@ cdef class Outbound:
             self.poisoned = True
             self.transport.close()
         self.owner.released(self, reusable)
-        call.reply_done(self)
-        return 0
+        return call
 
     cdef int _broken(self, str kind, str message) except -1:
-        cdef bint begun = self.phase == STREAMING
+        cdef bint begun = self.phase == STREAMING and not self.collecting
         cdef object call
         if begun and self.client_head is not None:
             # The head was still waiting for its first bytes; it counts as sent.

@@ -28,6 +28,8 @@ from lynkr._native.headers cimport (
 )
 from lynkr._native.headers import without
 
+cdef tuple MODEL_PATHS = (b"/v1beta/models/", b"/v1/models/")
+
 cdef enum:
     PARSED_BODY_BYTES_MAX = 16384  # up to here walking a body is cheaper than making a parser
 
@@ -228,6 +230,11 @@ cdef class RequestReader:
         request.query = b"" if mark < 0 else request.target[mark:]
         if request.method == b"POST":
             request.route = self.hot.get(request.path)
+            if request.route is None:
+                # Google's dialect puts the model and the verb into the path: the verb is the route.
+                mark = request.path.rfind(b":")
+                if mark > 0 and request.path.startswith(MODEL_PATHS):
+                    request.route = self.hot.get(request.path[mark:])
         self._take_headers(request, newline + 1, end)
         if request.hosts > 1 or (request.hosts == 0 and not request.http_1_0):
             # RFC 9112 section 3.2

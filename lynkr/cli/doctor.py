@@ -168,5 +168,7 @@ def credentials(loaded: Loaded) -> Iterator[Check]:
             "key": "credential present",
             "client": "passes the caller's own credential on",
             "none": "no credential is sent",
-        }[endpoint.auth]
+            "sigv4": "signed with the AWS chain's credentials",
+            "google": "with Google's application default credentials",
+        }[endpoint.auth if endpoint.scheme == "header" else endpoint.scheme]
         yield Check(f"provider {name}", "ok", f"{kind} at {endpoint.origin}: {how}")

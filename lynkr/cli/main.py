@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lynkr import __version__
-from lynkr.cli import check, doctor, keys, output, reference, serve
+from lynkr.cli import check, doctor, keys, models, output, reference, serve
 from lynkr.errors import LynkrError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("serve")(serve.serve)
 app.command("check-config")(check.check_config)
 app.command("config-schema")(check.config_schema)
 app.command("doctor")(doctor.doctor)
+app.command("models")(models.models)
 app.add_typer(keys.app, name="keys")
 app.command("cli-reference", hidden=True)(reference.cli_reference)
 

@@ -77,20 +77,54 @@ class Provider(Section, frozen=True):
     kind: str  # an entry of the provider catalog
     base_url: str = ""  # overrides the catalog's
     api_key: str = ""  # "${ENV}" is expanded; never logged; empty: the catalog's usual variable
+    api_keys: list[str] = []  # several keys instead of one; a session stays with one of them
     auth: AuthMode = ""  # key, client (pass the caller's own credential on), none; "" means key
     apis: list[str] = []  # overrides what the catalog says the endpoint serves
     models: dict[str, str] = {}  # alias = model name at the provider
     headers: dict[str, str] = {}  # sent with every request, replacing the client's own of that name
+    region: str = ""  # of kinds whose address has one; empty: the usual variable, or the default
+    project: str = ""  # Google Cloud's project; empty: the usual variable
+    resource: str = ""  # Azure's resource name; empty: the usual variable
+    api_version: str = ""  # of kinds that still want a dated one; empty: the catalog's
+    capabilities: list[str] = []  # overrides what the catalog says of every model here
+    drops: list[str] = []  # what may be left out, and said so, where the provider cannot take it
+
+
+class Catalog(Section, frozen=True):
+    """What the gateway knows of models, beyond what it ships with."""
+
+    models_file: str = ""  # TOML with facts of your own: prices, limits, capabilities
 
 
 class Routing(Section, frozen=True):
     """Which provider a request goes to when its model name does not say."""
 
     default: str = ""  # provider, or "provider:model"; "" means the first that serves the API
+    fallbacks: list[
+        str
+    ] = []  # targets to try, in order, when the first fails before its first byte
     simple: str = ""
     medium: str = ""
     complex: str = ""
     reasoning: str = ""
+
+
+class RouteRule(Section, frozen=True):
+    """The targets of one model name, or of all that match it."""
+
+    model: str  # as clients name it; * and ? match anything
+    targets: list[str]  # "provider" or "provider:model"; the second is tried when the first fails
+
+
+class Failover(Section, frozen=True):
+    """When a target is given up, and for how long."""
+
+    breaker_failures: int = 5  # server errors, resets and timeouts in a row; 0 never opens it
+    breaker_open_s: float = 30.0  # then the target is left alone this long, or its retry-after
+    retries_max: int = (
+        0  # tries of the last target again; clients retry by themselves, and wait better
+    )
+    retry_wait_s_max: float = 10.0  # a retry-after beyond this is passed to the client instead
 
 
 class Tokens(Section, frozen=True):
@@ -142,7 +176,10 @@ class Settings(Section, frozen=True):
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
     providers: dict[str, Provider] = {}
+    catalog: Catalog = Catalog()
     routing: Routing = Routing()
+    routes: list[RouteRule] = []
+    failover: Failover = Failover()
     tokens: Tokens = Tokens()
     cache: Cache = Cache()
     memory: Memory = Memory()

@@ -70,6 +70,7 @@ def validate(settings: Settings) -> list[Finding]:
         *_proxy(settings.upstream.proxy),
         *_providers(settings.providers),
         *_routing(settings),
+        *_routes(settings),
         *_auth(settings),
     ]
 
@@ -84,15 +85,19 @@ def without_effect(settings: Settings) -> list[str]:
     ]
 
 
+_MAY_BE_ZERO = ("drain_s", "breaker_failures", "retries_max", "retry_wait_s_max")
+
+
 def _numbers(settings: Settings) -> Iterator[Finding]:
-    for section in ("server", "limits", "upstream", "log"):
+    for section in ("server", "limits", "upstream", "failover", "log"):
         table: Section = getattr(settings, section)
         for field in msgspec.structs.fields(table):
             value = getattr(table, field.name)
             if field.type not in (int, float) or field.name in ("port", "workers"):
                 continue
-            lowest = "zero or more" if field.name == "drain_s" else "more than zero"
-            too_low = value < 0 if field.name == "drain_s" else value <= 0
+            may_be_zero = field.name in _MAY_BE_ZERO
+            lowest = "zero or more" if may_be_zero else "more than zero"
+            too_low = value < 0 if may_be_zero else value <= 0
             if too_low or not math.isfinite(value):
                 yield Finding(
                     (section, field.encode_name),
@@ -155,7 +160,7 @@ def _network_fix(text: str) -> str:
     return ""
 
 
-def _url_fault(text: str) -> tuple[str, str] | None:
+def url_fault(text: str) -> tuple[str, str] | None:
     """Why a text is not an http address to build on: reason and fix."""
     # urlsplit drops tabs and newlines in silence, so they are looked for first.
     if re.search(r"[\x00-\x20\x7f]", text):
@@ -176,7 +181,7 @@ def _url_fault(text: str) -> tuple[str, str] | None:
 
 
 def _proxy(url: str) -> Iterator[Finding]:
-    if url and (fault := _url_fault(url)):
+    if url and (fault := url_fault(url)):
         yield Finding(("upstream", "proxy"), *fault)
 
 
@@ -192,6 +197,7 @@ def _providers(providers: dict[str, Provider]) -> Iterator[Finding]:
             )
         if provider.base_url:
             yield from _base_url((*path, "base_url"), provider.base_url)
+        yield from _api_keys((*path, "api_keys"), provider)
         yield from _headers((*path, "headers"), provider.headers)
         for alias, model in provider.models.items():
             alias_path: KeyPath = (*path, "models", alias)
@@ -209,7 +215,7 @@ def _providers(providers: dict[str, Provider]) -> Iterator[Finding]:
 
 
 def _base_url(path: KeyPath, url: str) -> Iterator[Finding]:
-    if fault := _url_fault(url):
+    if fault := url_fault(url):
         yield Finding(path, *fault)
         return
     if "@" in urlsplit(url).netloc:
@@ -222,6 +228,16 @@ def _base_url(path: KeyPath, url: str) -> Iterator[Finding]:
         yield Finding(
             path, "has a query or a fragment", "end it with the path; calls are appended to it"
         )
+
+
+def _api_keys(path: KeyPath, provider: Provider) -> Iterator[Finding]:
+    keys = provider.api_keys
+    if keys and provider.api_key:
+        yield Finding(path, "stands beside api_key", "put all of them here, or use api_key alone")
+    if "" in keys:
+        yield Finding((*path, keys.index("")), "is empty", 'write it like "${NAME}"')
+    elif len(set(keys)) < len(keys):
+        yield Finding(path, "has the same key twice", "give each key once")
 
 
 def _headers(path: KeyPath, headers: dict[str, str]) -> Iterator[Finding]:
@@ -252,21 +268,45 @@ def _routing(settings: Settings) -> Iterator[Finding]:
         return
     for key in ("default", *_TIERS):
         target: str = getattr(settings.routing, key)
-        name, colon, model = target.partition(":")
-        path: KeyPath = ("routing", key)
-        if not target:
-            continue
-        if name not in settings.providers:
+        if target:
+            yield from _target(settings, ("routing", key), target)
+    for index, target in enumerate(settings.routing.fallbacks):
+        yield from _target(settings, ("routing", "fallbacks", index), target)
+
+
+def _routes(settings: Settings) -> Iterator[Finding]:
+    seen: dict[str, KeyPath] = {}
+    for number, rule in enumerate(settings.routes):
+        path: KeyPath = ("routes", number)
+        if not rule.model:
+            yield Finding((*path, "model"), "is empty", 'name a model, or "*" for all')
+        if rule.model in seen:
             yield Finding(
-                path,
-                "no provider of that name",
-                f'write "name" or "name:model"; configured: {", ".join(settings.providers)}',
-                given=(("providers",),),
+                (*path, "model"),
+                f"is the same as {dotted(seen[rule.model])}, which comes first",
+                "join the two",
+                given=(seen[rule.model],),
             )
-        elif colon and not model:
-            yield Finding(
-                path, "names no model after the colon", f'write "{name}" or add the model'
-            )
+        seen.setdefault(rule.model, (*path, "model"))
+        if not rule.targets:
+            yield Finding((*path, "targets"), "is empty", 'name at least one, as in ["main"]')
+        if settings.providers:
+            for index, target in enumerate(rule.targets):
+                yield from _target(settings, (*path, "targets", index), target)
+
+
+def _target(settings: Settings, path: KeyPath, target: str) -> Iterator[Finding]:
+    """A "provider" or "provider:model" of the file."""
+    name, colon, model = target.partition(":")
+    if name not in settings.providers:
+        yield Finding(
+            path,
+            "no provider of that name",
+            f'write "name" or "name:model"; configured: {", ".join(settings.providers)}',
+            given=(("providers",),),
+        )
+    elif colon and not model:
+        yield Finding(path, "names no model after the colon", f'write "{name}" or add the model')
 
 
 def _auth(settings: Settings) -> Iterator[Finding]:

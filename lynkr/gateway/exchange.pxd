@@ -4,18 +4,21 @@ cdef class Exchange:
     # admit
     cdef public object desk, rules, inbound, request, api, request_id
     # read
-    cdef public object model_token, body
+    cdef public object original, model_token, asked
     cdef public bint stream
     # route, write
-    cdef public object planned, head
+    cdef public object planned, head, body, translation
+    cdef public object dropped
+    cdef public int key_index
+    cdef public bint edited
     # send
-    cdef public object outbound, waiting_for
-    cdef public int attempts
+    cdef public object outbound, waiting_for, failed, timer
+    cdef public int attempts, tries
     cdef public bint reused
     cdef public long long times_written_ns
     # stream
-    cdef public object reading, tee
-    cdef public bint reply_begun, plain, framed
+    cdef public object reading, tee, translator, encoding, lines
+    cdef public bint reply_begun, plain, framed, streaming, events
     cdef public int reply_status
     cdef public long long reply_bytes, times_first_ns, times_last_ns
     # settle

@@ -3,10 +3,10 @@
 Each phase fills its own slots, once, and none reaches back:
 
     admit   request, principal        who is calling          (at the head, in ``server/front``)
-    read    model_token, stream       what the bytes ask for
+    read    original, model_token, stream     what the bytes ask for
     route   planned                   where they go
-    write   head, body                what goes there
-    send    outbound, attempts        on a connection
+    write   head, body, translation   what goes there
+    send    outbound, attempts        on a connection; a target that fails is followed by the next
     stream  reply_*, tee              the reply passes by     (compiled, in ``_native/outbound``)
     settle  Record                    when the client is served
 
@@ -16,18 +16,33 @@ connection. Every call, good or bad, ends in ``settle`` exactly once.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Protocol
 
 from lynkr._native.inbound import Inbound
-from lynkr._native.outbound import Outbound
+from lynkr._native.outbound import COLLECT, Outbound
 from lynkr._native.requests import InboundRequest
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError, Source
-from lynkr.gateway.lanes import chunk, error_reply, reply_head, tee_for
+from lynkr.gateway.chain import advance, keep_reply, refused
+from lynkr.gateway.lanes import (
+    chunk,
+    error_reply,
+    kept_lines,
+    reply_head,
+    tee_for,
+    translated_head,
+)
 from lynkr.gateway.rules import PlannedRoute, Rules
+from lynkr.gateway.translate import ReplyTranslator, Translation, decoded, failure_of
 from lynkr.policies.failover import Failure, judge
 from lynkr.policies.record import EndedBy
+from lynkr.wire.assembled import Assembly
 from lynkr.wire.format import Api, Reading
+from lynkr.wire.message import Request
+
+EVENT_TYPES = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 
 
 class Desk(Protocol):
@@ -52,15 +67,29 @@ class Exchange:
         self.request_id = desk.next_request_id()
         self.model_token = b""
         self.stream = False
+        self.original = b""
+        self.asked: Request | None = None
         self.planned: PlannedRoute | None = None
         self.head = b""
         self.body = b""
+        self.translation: Translation | None = None
+        self.key_index = 0
+        self.dropped: tuple[str, ...] = ()
+        self.edited = False
         self.outbound: Outbound | None = None
         self.waiting_for: PlannedRoute | None = None
-        self.attempts = 0
+        self.attempts = 0  # sends in all, and of those the ones to this target
+        self.tries = 0
+        self.failed: list[str] = []
+        self.timer: asyncio.TimerHandle | None = None
         self.reused = False
         self.reading: Reading | None = None
         self.tee: ReplyTee | None = None
+        self.translator: ReplyTranslator | None = None
+        self.streaming = False
+        self.events = False
+        self.encoding: bytes | None = None
+        self.lines = b""
         self.plain = True
         self.framed = True
         self.reply_begun = False
@@ -78,6 +107,7 @@ class Exchange:
 
     def send(self, planned: PlannedRoute) -> None:
         """To a pooled connection at once, or to a new one when it is open."""
+        planned.breaker.claim(time.monotonic())
         outbound = planned.pool.take()
         if outbound is not None:
             self.connected(outbound, reused=True)
@@ -90,6 +120,7 @@ class Exchange:
         self.outbound = outbound
         self.reused = reused
         self.attempts += 1
+        self.tries += 1
         limits = self.rules.settings.upstream
         outbound.start(
             self,
@@ -104,60 +135,198 @@ class Exchange:
 
     def connect_failed(self, error: GatewayError) -> None:
         self.waiting_for = None
+        if error.source == "upstream" and self.planned is not None:
+            self.planned.breaker.failed(time.monotonic())
+            if self._try_next():
+                return
         if self.planned is not None:
             error.hint = f"(provider {self.planned.provider})"
         self.refuse(error)
 
+    def upstream_failed(self, outbound: Outbound, kind: str, message: str) -> None:
+        """Nothing has reached the client: another try is possible."""
+        planned = self.planned
+        assert planned is not None
+        verdict = judge(
+            Failure(kind, reused=self.reused, got_bytes=outbound.got_bytes, attempts=self.tries)
+        )
+        self.outbound = None
+        if verdict.retry:
+            planned.pool.retried_total += 1
+            self.waiting_for = planned
+            planned.pool.open(self)
+            return
+        if verdict.source == "upstream" and not self.times_first_ns:
+            planned.breaker.failed(time.monotonic())
+            if self._try_next():
+                return
+        self.refuse(
+            GatewayError(
+                kind, verdict.status, message, source=verdict.source, retryable=True,
+                hint=f"(provider {planned.provider})",
+            )
+        )  # fmt: skip
+
+    def _try_next(self) -> bool:
+        """Send the call to the next target; false when there is none that could take it."""
+        if not advance(self):
+            return False
+        assert self.planned is not None
+        self.send(self.planned)
+        return True
+
+    def again(self) -> None:
+        """The wait before another try of the same target is over."""
+        self.timer = None
+        assert self.planned is not None
+        self.send(self.planned)
+
     # --- the reply, told by the connection ----------------------------------------------------
 
-    def reply_head(self, outbound: Outbound) -> tuple[bytes, ReplyTee | None, bool]:
-        """The client's head, who reads along, and whether the body is framed in chunks."""
-        assert self.planned is not None
-        self.reply_begun = True
+    def reply_head(
+        self, outbound: Outbound
+    ) -> tuple[bytes, ReplyTee | ReplyTranslator | None, bool] | str | None:
+        """The client's head, who reads along, and whether the body is framed in chunks; or that the
+        body is to be collected, or that this reply is not wanted."""
+        planned = self.planned
+        assert planned is not None
+        if outbound.status < 400:
+            planned.breaker.succeeded()
+        elif refused(self, outbound):
+            return None  # ``reply_declined`` follows
         self.reply_status = outbound.status
         self.times_first_ns = outbound.first_byte_ns
         self.request.drop_body()  # nothing can be sent again from here on
-        self.body = b""
+        self.body = self.original = b""
+        self.reply_begun = True
+        if self.translation is not None:
+            return self._translated(outbound, self.translation)
         self.plain = outbound.content_encoding is None
-        self.reading, self.tee = tee_for(self.api, outbound, self.planned.rename)
+        self.reading, self.tee = tee_for(self.api, outbound, planned.rename)
         if self.reading is not None and self.reading.events:
             self.desk.streaming(1)
         resized = self.tee is not None and self.tee.rename is not None
         head, chunked = reply_head(
             outbound,
             self.request,
-            self.planned,
+            planned,
             self.request_id,
             self.overhead_us,
+            self.dropped,
+            edited=self.edited,
             resized=resized,
         )
         self.framed = chunked or (outbound.length is not None and not resized)
         return head, self.tee, chunked
 
+    def _translated(
+        self, outbound: Outbound, translation: Translation
+    ) -> tuple[bytes, ReplyTranslator, bool] | str:
+        kind = (outbound.content_type or b"").lower()
+        self.events = kind.startswith(EVENT_TYPES)
+        self.lines = kept_lines(outbound.head)
+        if outbound.status != 200 or not self.events or not self.stream:
+            self.reply_begun = False  # the client has nothing yet
+            self.encoding = outbound.content_encoding
+            return COLLECT
+        assert self.planned is not None
+        self.desk.streaming(1)
+        self.streaming = True
+        keep = Assembly() if self.api.kept_by_id and translation.asked.store is not False else None
+        self.translator = translation.streamed(outbound.content_encoding, keep)
+        head, chunked = translated_head(
+            200,
+            self.lines,
+            self.request,
+            self.planned,
+            self.request_id,
+            self.overhead_us,
+            self.dropped,
+            streamed=True,
+            length=None,
+        )
+        self.framed = chunked
+        return head, self.translator, chunked
+
+    def reply_declined(self, outbound: Outbound) -> None:
+        """The reply was an error, and ``planned`` is by now the target to try instead."""
+        self.outbound = None
+        if self.timer is None:
+            assert self.planned is not None
+            self.send(self.planned)
+
+    def reply_collected(self, outbound: Outbound, body: bytes) -> None:
+        """A whole reply that must be translated: a JSON body, or an error."""
+        self.outbound = None
+        self.times_last_ns = time.monotonic_ns()
+        translation, planned = self.translation, self.planned
+        assert translation is not None and planned is not None
+        try:
+            body = decoded(body, self.encoding)
+            out, streamed = translation.whole(self.reply_status, self.events, body, self.request_id)
+        except ValueError as error:
+            self.refuse(
+                GatewayError(
+                    "upstream_protocol",
+                    502,
+                    f"The upstream's reply is not what its dialect says: {error}.",
+                    source="upstream",
+                    retryable=True,
+                    hint=f"(provider {planned.provider})",
+                )
+            )
+            return
+        except Exception as error:
+            self.desk.crashed(error)
+            self.refuse(
+                GatewayError(
+                    "internal_error", 500, "The gateway failed on this reply.", source="gateway"
+                )
+            )
+            return
+        if translation.failure is not None:
+            self.error = translation.failure.code or translation.failure.kind
+            self.error_source = "upstream"
+        elif translation.reply is not None:
+            keep_reply(self, translation, translation.reply.parts)
+        head, _ = translated_head(
+            self.reply_status,
+            self.lines,
+            self.request,
+            planned,
+            self.request_id,
+            self.overhead_us,
+            self.dropped,
+            streamed=streamed,
+            length=len(out),
+        )
+        self.reply_bytes = len(out)
+        self.inbound.send(head + out)
+        self.inbound.end(self.request.keep_alive)
+        self.settle()
+
     def reply_done(self, outbound: Outbound) -> None:
         self.reply_bytes = outbound.body_bytes
         self.times_last_ns = outbound.last_byte_ns
         self.inbound.end(self.framed or outbound.status in (204, 304))
+        if self.translator is not None and self.translator.note is not None:
+            assert self.translation is not None
+            if self.translator.note.stop is not None:
+                keep_reply(self, self.translation, self.translator.note.parts)
         self.settle()
 
-    def upstream_failed(self, outbound: Outbound, kind: str, message: str) -> None:
-        """Nothing has reached the client: another try is possible."""
-        verdict = judge(
-            Failure(kind, reused=self.reused, got_bytes=outbound.got_bytes, attempts=self.attempts)
-        )
-        if verdict.retry:
-            assert self.planned is not None
-            self.planned.pool.retried_total += 1
-            self.outbound = None
-            self.waiting_for = self.planned
-            self.planned.pool.open(self)
-            return
-        self.refuse(
-            GatewayError(
-                kind, verdict.status, message, source=verdict.source, retryable=True,
-                hint=f"(provider {self.planned.provider})" if self.planned else None,
-            )
+    def answer(self, body: bytes) -> None:
+        """End the call with a reply that needs no provider."""
+        assert self.planned is not None
+        head, _ = translated_head(
+            200, b"x-lynkr-estimated: true\r\n", self.request, self.planned, self.request_id, 0, (),
+            streamed=False, length=len(body),
         )  # fmt: skip
+        self.reply_status = 200
+        self.reply_bytes = len(body)
+        self.inbound.send(head + body)
+        self.inbound.end(self.request.keep_alive)
+        self.settle()
 
     def reply_broken(self, outbound: Outbound, kind: str, message: str) -> None:
         """Part of a reply has reached the client: say so in its dialect, and end uncleanly."""
@@ -214,7 +383,7 @@ class Exchange:
         if self._settled:
             return
         self._settled = True
-        if self.reading is not None and self.reading.events:
+        if self.streaming or (self.reading is not None and self.reading.events):
             self.desk.streaming(-1)
         self.desk.settled(self)
 
@@ -229,9 +398,14 @@ class Exchange:
         if self.waiting_for is not None:
             self.waiting_for.pool.forget(self)
             self.waiting_for = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
         outbound, self.outbound = self.outbound, None
         if outbound is not None and not self._settled:
             outbound.cancel()
+        if self.planned is not None and not self.reply_begun:
+            self.planned.breaker.released()
         return outbound
 
     def _break_off(self, error: GatewayError, ended_by: EndedBy) -> None:
@@ -240,7 +414,11 @@ class Exchange:
         self.ended_by = ended_by
         last = b""
         tee = self.tee
-        if tee is not None and self.reading is not None and self.reading.events and self.plain:
+        if self.translator is not None:
+            last = self.translator.error_event(failure_of(error))
+            if last and not self.request.http_1_0:
+                last = chunk(last)
+        elif tee is not None and self.reading is not None and self.reading.events and self.plain:
             # A half-sent event is ended by the line end and takes the error as its rest: clients
             # look at the event name first. In an encoded stream no plain event can be added.
             event = self.api.format.error_event(error)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from lynkr._native.headers import value_of
 from lynkr._native.outbound import Outbound
 from lynkr._native.requests import InboundRequest
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError
 from lynkr.gateway.rules import PlannedRoute
-from lynkr.wire import openai_chat
+from lynkr.wire.chat import format as openai_chat
 from lynkr.wire.encoding import decoder_for
 from lynkr.wire.format import Api, Reading
 
@@ -49,12 +50,15 @@ def reply_head(
     planned: PlannedRoute,
     request_id: str,
     overhead_us: int,
+    dropped: tuple[str, ...],
     *,
+    edited: bool,
     resized: bool,
 ) -> tuple[bytes, bool]:
     """The head for the client, and whether the body goes out in chunks.
 
-    ``resized``: the body's length will differ from the upstream's.
+    ``edited``: the catalog's edits changed the request. ``resized``: the body's length will differ
+    from the upstream's.
     """
     chunked = False
     closing = not request.keep_alive
@@ -76,7 +80,75 @@ def reply_head(
         outbound.status,
         outbound.reason,
         outbound.head,
+        planned.edited_lines + dropped_line(dropped) if edited else planned.reply_lines,
+        request_id.encode(),
+        overhead_us,
+        framing,
+    )
+    return head, chunked
+
+
+def dropped_line(dropped: tuple[str, ...]) -> bytes:
+    """What the target did not get, for the client to see."""
+    return b"x-lynkr-dropped: %b\r\n" % ", ".join(dropped).encode() if dropped else b""
+
+
+# Of a provider's reply in another dialect, what its client can still use: when to come back, and
+# the names under which support will find the call.
+_KEPT_HEADERS = (b"retry-after", b"retry-after-ms", b"request-id", b"x-request-id", b"date")
+
+
+def kept_lines(head: bytes) -> bytes:
+    """The lines of a foreign reply's head that pass."""
+    lines = b""
+    for name in _KEPT_HEADERS:
+        value = value_of(head, name)
+        if value is not None:
+            lines += name + b": " + value + b"\r\n"
+    return lines
+
+
+def translated_head(
+    status: int,
+    lines: bytes,
+    request: InboundRequest,
+    planned: PlannedRoute,
+    request_id: str,
+    overhead_us: int,
+    dropped: tuple[str, ...],
+    *,
+    streamed: bool,
+    length: int | None,
+) -> tuple[bytes, bool]:
+    """The head of a reply that the gateway writes itself, and whether its body goes out in chunks.
+
+    ``length`` ``None``: not known yet.
+    """
+    chunked = length is None and not request.http_1_0
+    if length is not None:
+        framing = b"content-length: %d\r\n" % length
+    else:
+        framing = b"transfer-encoding: chunked\r\n" if chunked else b""
+    if not request.keep_alive or (length is None and request.http_1_0):
+        framing += b"connection: close\r\n"
+    elif request.http_1_0:
+        framing += b"connection: keep-alive\r\n"
+    if streamed:
+        kind = (
+            b"text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no"
+        )
+    else:
+        kind = b"application/json"
+    head = (
+        b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\n%b%b%bx-lynkr-request-id: %b\r\n"
+        b"x-lynkr-overhead-us: %d\r\n%b\r\n"
+    ) % (
+        status,
+        _REASONS.get(status, b"Error"),
+        kind,
+        lines,
         planned.reply_lines,
+        dropped_line(dropped),
         request_id.encode(),
         overhead_us,
         framing,
@@ -102,15 +174,17 @@ def error_reply(
         if not keep
         else (b"connection: keep-alive\r\n" if http_1_0 else b"")
     )
-    challenge = b"www-authenticate: Bearer\r\n" if error.status == 401 else b""
+    if error.status == 401:
+        more += b"www-authenticate: Bearer\r\n"
+    if error.retry_after_s is not None:
+        more += b"retry-after: %d\r\n" % error.retry_after_s
     reply = (
         b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-        b"%b%bx-lynkr-request-id: %b\r\nx-lynkr-error: %b\r\n%b\r\n%b"
+        b"%bx-lynkr-request-id: %b\r\nx-lynkr-error: %b\r\n%b\r\n%b"
     ) % (
         error.status,
         _REASONS.get(error.status, b"Error"),
         len(body),
-        challenge,
         more,
         request_id.encode(),
         error.kind.encode(),

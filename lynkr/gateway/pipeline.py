@@ -6,19 +6,21 @@
 
 from __future__ import annotations
 
+import math
+import time
+from urllib.parse import parse_qs, unquote
+
 import msgspec
 
-from lynkr._native.headers import value_of, without
-from lynkr._native.paths import PathTable, find_spans
+from lynkr._native.paths import find_spans
 from lynkr._native.requests import InboundRequest
 from lynkr.errors import GatewayError
+from lynkr.gateway.estimate import estimate
 from lynkr.gateway.exchange import Exchange
-from lynkr.gateway.rules import Rules
+from lynkr.gateway.rules import PlannedRoute, Rules
+from lynkr.gateway.writing import REQUEST_PATHS, write
 from lynkr.policies.access import ANONYMOUS, Principal, bearer
-from lynkr.providers.catalog import Endpoint
 from lynkr.wire.format import UNREADABLE
-
-_REQUEST = PathTable("model", "stream")
 
 
 class _Asked(msgspec.Struct):
@@ -39,6 +41,7 @@ def admit(rules: Rules, request: InboundRequest) -> Principal:
         request.gateway_header(b"x-lynkr-key"),
         request.api_key,
         bearer(request.authorization),
+        _key_in_query(request),
     ):
         if key is not None:
             presented = True
@@ -56,13 +59,24 @@ def admit(rules: Rules, request: InboundRequest) -> Principal:
     )
 
 
+def _key_in_query(request: InboundRequest) -> bytes | None:
+    """Google's SDKs may send the key as ``?key=``; nobody else's do."""
+    if b"key=" not in request.query or not request.route.model_in_path:
+        return None
+    found = parse_qs(request.query[1:].decode("latin-1")).get("key")
+    return found[0].encode("latin-1") if found else None
+
+
 def read(exchange: Exchange) -> None:
     """Find the model and whether a stream is asked for, without decoding anything else.
 
     A body that is no JSON object goes to the default provider as it is: the provider answers it.
     """
-    body = exchange.body = exchange.request.body()
-    spans = find_spans(_REQUEST, body)
+    body = exchange.original = exchange.request.body()
+    if exchange.api.model_in_path:
+        _read_path(exchange)
+        return
+    spans = find_spans(REQUEST_PATHS, body)
     if spans is None:
         _read_slowly(exchange, body)
         return
@@ -71,6 +85,14 @@ def read(exchange: Exchange) -> None:
         exchange.model_token = body[model[0] : model[1]]
     if stream is not None:
         exchange.stream = body[stream[0]] == 116  # "true"
+
+
+def _read_path(exchange: Exchange) -> None:
+    """Google's way: ``/v1beta/models/{model}:streamGenerateContent``."""
+    path = exchange.request.path
+    model, _, verb = path[path.index(b"/models/") + 8 :].rpartition(b":")
+    exchange.model_token = msgspec.json.encode(unquote(model.decode("latin-1")))
+    exchange.stream = verb.startswith(b"stream")
 
 
 def _read_slowly(exchange: Exchange, body: bytes) -> None:
@@ -84,33 +106,42 @@ def _read_slowly(exchange: Exchange, body: bytes) -> None:
 
 
 def route(exchange: Exchange) -> None:
-    exchange.planned = exchange.rules.route(exchange.api.name, exchange.model_token)
+    """The first target of the chain whose circuit breaker lets calls pass."""
+    first = exchange.rules.route(exchange.api.name, exchange.model_token)
+    now = time.monotonic()
+    planned: PlannedRoute | None = first
+    while planned is not None and not planned.breaker.allows(now):
+        planned = planned.following
+    if planned is None:
+        exchange.planned = first
+        raise circuit_open(first, now)
+    exchange.planned = planned
 
 
-def write(exchange: Exchange) -> None:
-    """The upstream's head; the body too when an alias renames its model."""
-    planned, request = exchange.planned, exchange.request
-    assert planned is not None
-    endpoint = planned.route.endpoint
-    lines = request.head
-    if endpoint.default_headers or endpoint.forced_headers:
-        lines = _with_headers(request, endpoint)
-    if endpoint.auth == "client":
-        lines += _own_credential(exchange)
-    if planned.model_token is not None:
-        exchange.body = _renamed(exchange.body, planned.model_token)
-    exchange.head = b"%b%b%b%bcontent-length: %d\r\n\r\n" % (
-        planned.line,
-        request.query,
-        planned.head,
-        lines,
-        len(exchange.body),
+def circuit_open(first: PlannedRoute, now: float) -> GatewayError:
+    waits = []
+    planned: PlannedRoute | None = first
+    while planned is not None:
+        waits.append(planned.breaker.wait_s(now))
+        planned = planned.following
+    return GatewayError(
+        "circuit_open",
+        503,
+        f"Provider {first.provider!r} has failed several times in a row and is left alone.",
+        source="upstream",
+        retryable=True,
+        retry_after_s=max(1, math.ceil(min(waits))),
     )
 
 
 def send(exchange: Exchange) -> None:
-    assert exchange.planned is not None
-    exchange.send(exchange.planned)
+    planned = exchange.planned
+    assert planned is not None
+    if planned.lane == "estimate":
+        exchange.answer(estimate(exchange.original))
+        return
+    exchange.rules.standing.budget.called()
+    exchange.send(planned)
 
 
 PHASES = (read, route, write, send)
@@ -133,53 +164,3 @@ def run(exchange: Exchange) -> None:
                 "internal_error", 500, "The gateway failed on this request.", source="gateway"
             )
         )
-
-
-def _with_headers(request: InboundRequest, endpoint: Endpoint) -> bytes:
-    """Default headers where the client sent none; forced ones in place of the client's."""
-    lines = request.head
-    for name, line in endpoint.default_headers:
-        # Every Messages client sends this one, and the front has seen it: no search is needed.
-        if name == b"anthropic-version" and request.anthropic_version is not None:
-            continue
-        if value_of(lines, name) is None:
-            lines += line
-    if endpoint.forced_headers:
-        lines = without(lines, {name for name, _ in endpoint.forced_headers})
-        lines += b"".join(line for _, line in endpoint.forced_headers)
-    return lines
-
-
-def _own_credential(exchange: Exchange) -> bytes:
-    """The caller's own credential, passed on; a key of this gateway never is."""
-    request, keyring = exchange.request, exchange.rules.keyring
-    assert exchange.planned is not None
-    forced = {name for name, _ in exchange.planned.route.endpoint.forced_headers}
-
-    def ours(*values: bytes | None) -> bool:
-        return bool(keyring) and any(value and keyring.find(value) for value in values)
-
-    lines = b""
-    given = request.authorization
-    if given is not None and b"authorization" not in forced and not ours(given, bearer(given)):
-        lines += b"authorization: " + given + b"\r\n"
-    given = request.api_key
-    if given is not None and b"x-api-key" not in forced and not ours(given):
-        lines += b"x-api-key: " + given + b"\r\n"
-    return lines
-
-
-def _renamed(body: bytes, token: bytes) -> bytes:
-    """The body with another ``model``; every other byte is the client's own."""
-    spans = find_spans(_REQUEST, body)
-    if spans is None or spans[0] is None:
-        raise GatewayError(
-            "unreadable_model",
-            400,
-            "The alias cannot be replaced in this body.",
-            source="client",
-            field="model",
-            hint='Write the key as a plain "model".',
-        )
-    start, end = spans[0]
-    return body[:start] + token + body[end:]

@@ -14,10 +14,19 @@ import msgspec
 
 from lynkr.config.settings import Settings
 from lynkr.errors import GatewayError
+from lynkr.gateway.standing import Standing
+from lynkr.gateway.translate import Plan
 from lynkr.policies.access import Keyring
-from lynkr.policies.resolve import Route, resolve
+from lynkr.policies.breaker import Breaker
+from lynkr.policies.keys import KeyPool
+from lynkr.policies.resolve import Route, chain
 from lynkr.providers.catalog import Endpoint, endpoints
+from lynkr.providers.edits import Edits
+from lynkr.providers.losses import tolerated
+from lynkr.upstream.credentials import Credentials, Signer
 from lynkr.upstream.pool import OriginPool, Pool
+from lynkr.wire.apis import APIS, TRANSLATED
+from lynkr.wire.codec import Target
 from lynkr.wire.format import UNREADABLE
 
 TOKEN_BYTES_MAX = 512
@@ -25,18 +34,28 @@ ROUTES_MAX = 4096  # model names are the clients' choice: forget all when somebo
 
 
 class PlannedRoute(msgspec.Struct, frozen=True):
-    """A route with its bytes."""
+    """One target with its bytes, and what comes after it."""
 
     route: Route
     asked: str  # the model as the client named it
     provider: str
     pool: OriginPool
     line: bytes  # b"POST /v1/messages"; the query follows
-    head: bytes  # b" HTTP/1.1\r\nhost: ...\r\n" and the credential
+    line_stream: bytes  # the same for a call that asks for a stream
+    fixed_query: bytes  # b"api-version=..." that every call of this endpoint has
+    head: bytes  # b" HTTP/1.1\r\nhost: ...\r\n" and the credential, if there is just one
+    keys: KeyPool | None  # several credentials, of which each call takes one
+    signer: Signer | None  # makes a credential for each call
     model_token: bytes | None  # JSON string to put in the body's `model`, when it changes
     rename: bytes | None  # and the one asked for, to put in the reply's: clients compare them
     reply_lines: bytes  # x-lynkr-provider, -model, -lane, -cache, -tokens-saved
-    lane: str
+    edited_lines: bytes  # the same when the catalog's edits have changed the body
+    lane: str  # splice | edit | translate | estimate
+    breaker: Breaker
+    edits: Edits | None  # of the catalog, on the body's top level
+    plan: Plan | None  # how to translate, when the lane is that
+    cleaning: Plan | None  # how to take out what only other providers of the configuration can read
+    following: PlannedRoute | None  # the target to try when this one fails
 
 
 def header_text(value: str) -> str:
@@ -47,10 +66,19 @@ def header_text(value: str) -> str:
 class Rules:
     """One configuration, ready for calls. Raises ``ConfigError``."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], pool: Pool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        pool: Pool,
+        standing: Standing | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.settings = settings
         self.keyring = Keyring(settings.auth.keys, required=settings.auth.required)
         self.endpoints: dict[str, Endpoint] = endpoints(settings, environ)
+        self.standing = standing or Standing()
+        self._credentials = credentials
         self._pool = pool
         self._routes: dict[tuple[str, bytes], PlannedRoute] = {}
 
@@ -76,23 +104,96 @@ class Rules:
             raise GatewayError(
                 "invalid_model", 400, "The model must be a string.", source="client", field="model"
             ) from None
-        route = resolve(self.endpoints, self.settings.routing.default, api, asked)
-        endpoint = route.endpoint
+        routing = self.settings.routing
+        targets = chain(
+            self.endpoints, routing.default, api, asked, self.settings.routes, routing.fallbacks
+        )
+        planned: PlannedRoute | None = None
+        for route in reversed(targets):
+            planned = self._target(route, token, asked, planned)
+        assert planned is not None
+        return planned
+
+    def _target(
+        self, route: Route, token: bytes, asked: str, following: PlannedRoute | None
+    ) -> PlannedRoute:
+        endpoint, spoken = route.endpoint, route.spoken
+        edits = endpoint.edits_for(spoken, route.model)
         rewritten = route.rewritten and bool(token)
-        lane = "edit" if rewritten else "splice"
+        plan = cleaning = None
+        if not spoken:
+            lane = "estimate"
+        elif spoken != route.api:
+            lane = "translate"
+            plan = self._translation(route)
+        else:
+            lane = "edit" if rewritten else "splice"
+            if spoken in TRANSLATED and len(self.endpoints) > 1:
+                cleaning = self._translation(route)
+        in_body = rewritten and plan is None and not APIS[route.api].model_in_path
+        # Towards the client the reply names what it asked for, unless a translation does it anyway.
+        rename = token if rewritten and plan is None else None
         shown = f"x-lynkr-model: {header_text(route.model)}\r\n" if route.model else ""
+        line, fixed_query = _request_line(endpoint.path_of(spoken), route.model)
+        line_stream, stream_query = _request_line(
+            endpoint.path_of(f"{spoken}_stream") or endpoint.path_of(spoken), route.model
+        )
+        if plan is not None:  # else the client's own query comes first
+            line = b"%b?%b" % (line, fixed_query) if fixed_query else line
+            line_stream = b"%b?%b" % (line_stream, stream_query) if stream_query else line_stream
+        keys = None
+        head = b" HTTP/1.1\r\n" + endpoint.host_line
+        if len(endpoint.key_pool) > 1:
+            keys = self.standing.keys(endpoint.name, endpoint.key_pool)
+        else:
+            head += endpoint.key_lines
         return PlannedRoute(
             route=route,
             asked=asked,
             provider=endpoint.name,
             pool=self._pool.at(endpoint.origin),
-            line=b"POST " + endpoint.request_lines[api],
-            head=b" HTTP/1.1\r\n" + endpoint.host_line + endpoint.key_lines,
-            rename=token if rewritten else None,
-            model_token=msgspec.json.encode(route.model) if rewritten else None,
-            reply_lines=(
-                f"x-lynkr-provider: {endpoint.name}\r\n{shown}x-lynkr-lane: {lane}\r\n"
-                "x-lynkr-cache: bypass\r\nx-lynkr-tokens-saved: 0\r\n"
-            ).encode(),
+            line=line,
+            line_stream=line_stream,
+            fixed_query=fixed_query if plan is None else b"",
+            head=head,
+            keys=keys,
+            signer=self._credentials.signer(endpoint) if self._credentials is not None else None,
+            rename=rename,
+            model_token=msgspec.json.encode(route.model) if in_body else None,
+            reply_lines=_reply_lines(endpoint.name, shown, lane),
+            edited_lines=_reply_lines(endpoint.name, shown, "edit"),
             lane=lane,
+            breaker=self.standing.breaker(endpoint.name, route.model, self.settings.failover),
+            edits=edits,
+            plan=plan,
+            cleaning=cleaning,
+            following=following,
         )
+
+    def _translation(self, route: Route) -> Plan:
+        endpoint = route.endpoint
+        return Plan(
+            client=TRANSLATED[route.api],
+            spoken=TRANSLATED[route.spoken],
+            target=Target(
+                model=route.model,
+                capabilities=endpoint.capabilities_for(route.model),
+                output_tokens_max=endpoint.output_limit(route.model),
+                missing_signature=endpoint.missing_signature,
+            ),
+            drops=tolerated(TRANSLATED[route.spoken]) | endpoint.drops,
+            provider=endpoint.name,
+        )
+
+
+def _reply_lines(provider: str, shown: str, lane: str) -> bytes:
+    return (
+        f"x-lynkr-provider: {provider}\r\n{shown}x-lynkr-lane: {lane}\r\n"
+        "x-lynkr-cache: bypass\r\nx-lynkr-tokens-saved: 0\r\n"
+    ).encode()
+
+
+def _request_line(template: str, model: str) -> tuple[bytes, bytes]:
+    """``POST`` and the path with the model filled in, and the query that the template brings."""
+    path, _, query = template.replace("{model}", quote(model, safe="")).partition("?")
+    return b"POST " + path.encode(), query.encode()

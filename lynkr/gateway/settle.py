@@ -22,7 +22,12 @@ def record_of(exchange: Exchange, client: str) -> Record:
     accepted_ns = request.accepted_ns
     last_ns = exchange.times_last_ns or now_ns
     tee, reading = exchange.tee, exchange.reading
-    facts = reading.read(tee) if tee is not None and reading is not None else _NOTHING
+    facts = _NOTHING
+    translation = exchange.translation
+    if translation is not None:
+        facts = translation.facts
+    elif tee is not None and reading is not None:
+        facts = reading.read(tee)
     written_ns, first_ns = exchange.times_written_ns, exchange.times_first_ns
     principal = request.principal or ANONYMOUS
     return Record(
@@ -34,7 +39,7 @@ def record_of(exchange: Exchange, client: str) -> Record:
         principal=principal.name,
         team=principal.team,
         provider=planned.provider if planned is not None else "",
-        lane=planned.lane if planned is not None else "none",
+        lane=lane_of(exchange),
         model_asked=planned.asked if planned is not None else "",
         model=planned.route.model if planned is not None else "",
         model_replied=facts.model,
@@ -47,6 +52,8 @@ def record_of(exchange: Exchange, client: str) -> Record:
         request_bytes=request.body_length,
         reply_bytes=exchange.reply_bytes,
         attempts=exchange.attempts,
+        failed_over=exchange.failed,
+        dropped=exchange.dropped,
         connection_reused=exchange.reused,
         overhead_us=exchange.overhead_us if written_ns else None,
         upstream_write_ms=(written_ns - accepted_ns) / 1e6 if written_ns else None,
@@ -54,6 +61,13 @@ def record_of(exchange: Exchange, client: str) -> Record:
         last_byte_ms=(last_ns - accepted_ns) / 1e6,
         usage=facts.usage,
     )
+
+
+def lane_of(exchange: Exchange) -> str:
+    planned = exchange.planned
+    if planned is None:
+        return "none"
+    return "edit" if exchange.edited and planned.plan is None else planned.lane
 
 
 def refusal_record(
@@ -85,6 +99,8 @@ def refusal_record(
         request_bytes=request.body_length if request is not None else 0,
         reply_bytes=0,
         attempts=0,
+        failed_over=[],
+        dropped=(),
         connection_reused=False,
         overhead_us=None,
         upstream_write_ms=None,

@@ -41,6 +41,8 @@ class Record(msgspec.Struct, kw_only=True):
     request_bytes: int  # body as received
     reply_bytes: int  # body as sent
     attempts: int  # upstream sends, 0 when none was made
+    failed_over: list[str]  # providers that were tried before this one and failed
+    dropped: tuple[str, ...]  # what a translation left out, as x-lynkr-dropped says
     connection_reused: bool
     overhead_us: int | None  # accept of the last request byte to upstream write
     upstream_write_ms: float | None

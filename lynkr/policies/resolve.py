@@ -1,58 +1,89 @@
-"""Which provider and model a request goes to: a pure function of its API and model name.
+"""Which providers and models a request goes to: a pure function of its API and model name.
 
-In order: a provider named in the model (``main:claude-sonnet-4-5``), an alias, ``routing.default``,
-the first provider that serves the API. A model that the user chose is never replaced by another
-one, except where the configuration says so: an alias, or a default that names a model.
+In order: a provider named in the model (``main:claude-sonnet-4-5``), a route of the configuration,
+an alias, ``routing.default``, the first provider that serves the API as it is, the first that can
+be translated to. A model that the user chose is never replaced by another one, except where the
+configuration says so: an alias, a route, or a default that names a model. What follows the first
+target is used only when that one fails, and only what the configuration lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import msgspec
 
+from lynkr.config.settings import RouteRule
 from lynkr.errors import GatewayError
 from lynkr.providers.catalog import Endpoint
-from lynkr.wire.apis import APIS
+from lynkr.wire.apis import APIS, TRANSLATED
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where a request goes, and why."""
+    """One target of a request, and why."""
 
     endpoint: Endpoint
-    api: str
+    api: str  # the client's
     model: str  # to ask the upstream for; "" when the request names none
     rewritten: bool  # the body's model differs from ``model``
     reason: str
+    spoken: str  # the API spoken to the endpoint; "" when the gateway answers itself
 
 
 def _not_served(endpoint: Endpoint, api: str) -> GatewayError:
-    served = ", ".join(APIS[name].path.decode() for name in endpoint.request_lines)
+    served = ", ".join(APIS[name].shown_path for name in endpoint.request_lines if name in APIS)
     return GatewayError(
         "api_not_served",
         400,
-        f"Provider {endpoint.name!r} ({endpoint.kind}) does not serve {APIS[api].path.decode()}.",
+        f"Provider {endpoint.name!r} ({endpoint.kind}) does not serve {APIS[api].shown_path}.",
         source="client",
         field="model",
         hint=f'It serves {served}. Name a provider that does, as in model "provider:model".',
     )
 
 
+def spoken_to(endpoint: Endpoint, api: str, model: str) -> str | None:
+    """The API that a request of ``api`` reaches the endpoint by.
+
+    Its own if that is served, else the endpoint's first choice of those it can be translated to, ""
+    if the gateway can answer alone, ``None`` if nothing helps.
+    """
+    served = endpoint.apis_for(model)
+    if api in served:
+        return api
+    choices = [name for name in served if name in TRANSLATED]
+    if api in TRANSLATED:
+        return choices[0] if choices else None
+    return "" if api == "count_tokens" and choices else None
+
+
 def _checked(endpoint: Endpoint, api: str, model: str, asked: str, reason: str) -> Route:
-    if api not in endpoint.request_lines:
+    spoken = spoken_to(endpoint, api, model)
+    if spoken is None:
         raise _not_served(endpoint, api)
     # A body that names no model is sent as it is: nothing is put into it.
-    return Route(endpoint, api, model if asked else "", bool(asked) and model != asked, reason)
+    model = model if asked else ""
+    return Route(endpoint, api, model, bool(asked) and model != asked, reason, spoken)
 
 
-def resolve(endpoints: Mapping[str, Endpoint], default: str, api: str, asked: str) -> Route:
-    """Raises ``GatewayError`` (400) when no configured provider can take the request."""
+def resolve(
+    endpoints: Mapping[str, Endpoint],
+    default: str,
+    api: str,
+    asked: str,
+    rules: Sequence[RouteRule] = (),
+) -> Route:
+    """The first target. Raises ``GatewayError`` (400) when no provider can take the request."""
     name, colon, model = asked.partition(":")
     if colon and name in endpoints:
         there = endpoints[name]
         return _checked(
             there, api, there.aliases.get(model, model), asked, f"model names provider {name}"
         )
+    rule = _rule_for(rules, asked)
+    if rule is not None:
+        return _named(endpoints, rule.targets[0], api, asked, f"route {rule.model}")
     for endpoint in endpoints.values():
         if asked in endpoint.aliases:  # of one provider only: the configuration is checked for it
             model = endpoint.aliases[asked]
@@ -65,9 +96,55 @@ def resolve(endpoints: Mapping[str, Endpoint], default: str, api: str, asked: st
         # Embeddings and counts keep their model: a default model is for conversations.
         if api == "embeddings":
             target = asked
-        if api in endpoints[name].request_lines:
+        if spoken_to(endpoints[name], api, target) is not None:
             return _checked(endpoints[name], api, target, asked, "routing.default")
     for endpoint in endpoints.values():
-        if api in endpoint.request_lines:
+        if spoken_to(endpoint, api, asked) == api:
             return _checked(endpoint, api, asked, asked, f"first provider that serves {api}")
+    for endpoint in endpoints.values():
+        if spoken_to(endpoint, api, asked) is not None:
+            return _checked(endpoint, api, asked, asked, "first provider, translated")
     raise _not_served(next(iter(endpoints.values())), api)
+
+
+def chain(
+    endpoints: Mapping[str, Endpoint],
+    default: str,
+    api: str,
+    asked: str,
+    rules: Sequence[RouteRule] = (),
+    fallbacks: Sequence[str] = (),
+) -> list[Route]:
+    """The first target and those to try when it fails, in order, each once. A later one that cannot
+    take this API is passed over."""
+    first = resolve(endpoints, default, api, asked, rules)
+    rule = _rule_for(rules, asked)
+    by_rule = rule is not None and first.reason == f"route {rule.model}"
+    later = rule.targets[1:] if rule is not None and by_rule else fallbacks
+    if api == "embeddings" and not by_rule:
+        later = ()  # vectors of different models do not compare
+    found = [first]
+    for target in later:
+        try:
+            route = _named(endpoints, target, api, asked, f"after {first.endpoint.name} failed")
+        except GatewayError:
+            continue
+        if all((r.endpoint, r.model) != (route.endpoint, route.model) for r in found):
+            found.append(route)
+    return found
+
+
+def _rule_for(rules: Sequence[RouteRule], asked: str) -> RouteRule | None:
+    if not asked:
+        return None
+    return next((rule for rule in rules if fnmatchcase(asked, rule.model)), None)
+
+
+def _named(
+    endpoints: Mapping[str, Endpoint], target: str, api: str, asked: str, reason: str
+) -> Route:
+    """A target as the configuration writes it: "provider" or "provider:model"."""
+    name, _, model = target.partition(":")
+    there = endpoints[name]
+    model = model or asked
+    return _checked(there, api, there.aliases.get(model, model), asked, reason)

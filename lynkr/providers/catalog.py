@@ -1,151 +1,69 @@
 """The provider catalog, and the endpoints that a configuration makes of it.
 
-Everything here is computed once per configuration: an ``Endpoint`` is a provider with its origin,
-request lines and credential ready as bytes, so that a call only joins them.
+``kinds`` is the shipped data, ``endpoint`` makes one provider of it ready for calls, ``check`` says
+what is wrong with a configuration's providers, ``endpoints`` makes all of them or raises.
 """
 
 from __future__ import annotations
 
-import functools
 import re
-import tomllib
-from collections.abc import Mapping
-from importlib import resources
-from typing import Literal
-from urllib.parse import urlsplit
-
-import msgspec
+from collections.abc import Iterator, Mapping
 
 from lynkr.config.settings import Provider, Settings
+from lynkr.config.validate import url_fault
 from lynkr.errors import ConfigError, Problem
-from lynkr.wire.apis import APIS
+from lynkr.providers.endpoints import (
+    CREDENTIAL_HEADERS,
+    Endpoint,
+    Origin,
+    base_url,
+    endpoint,
+    keys_of,
+    missing,
+    variables,
+)
+from lynkr.providers.kinds import API_NAMES, CAPABILITIES, VARIABLES, Kind, kinds
+from lynkr.providers.models import own_models
 
-CREDENTIAL_HEADERS = (b"authorization", b"x-api-key")
+__all__ = [
+    "CREDENTIAL_HEADERS",
+    "Endpoint",
+    "Kind",
+    "Origin",
+    "check",
+    "discover",
+    "endpoint",
+    "endpoints",
+    "kinds",
+    "looked_for",
+]
 
-
-class KeyHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    header: str
-    prefix: str
-
-
-class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One table of ``catalog.toml``."""
-
-    title: str
-    base_url: str
-    root: str
-    auth: KeyHeader
-    key_env: list[str]
-    key_required: bool
-    paths: dict[str, str]
-    checked: str
-    models: list[str] = []
-    headers: dict[str, str] = {}
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Where connections go; equal origins share a pool."""
-
-    scheme: str  # http | https | demo
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
-
-
-class Endpoint(msgspec.Struct, frozen=True):
-    """A configured provider, ready to be called."""
-
-    name: str
-    kind: str
-    origin: Origin
-    auth: Literal["key", "client", "none"]
-    key_lines: bytes  # credential header lines, when auth is "key"
-    request_lines: dict[str, bytes]  # api -> path at the upstream, without query
-    host_line: bytes
-    default_headers: tuple[tuple[bytes, bytes], ...]  # lower name, whole line; sent if absent
-    forced_headers: tuple[tuple[bytes, bytes], ...]  # lower name, whole line; replace the client's
-    aliases: dict[str, str]
-    models: tuple[str, ...]
-    models_path: str  # "" when the provider lists none
-
-
-@functools.cache
-def kinds() -> dict[str, Kind]:
-    """The shipped catalog."""
-    raw = tomllib.loads(resources.files(__package__).joinpath("catalog.toml").read_text("utf-8"))
-    return msgspec.convert(raw, dict[str, Kind])
-
-
-def _base(url: str, root: str) -> tuple[Origin, str]:
-    """Origin and path prefix of a base URL. A URL without a path gets the kind's usual root."""
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
-    path = parts.path.rstrip("/")
-    return Origin(parts.scheme, parts.hostname or "", port), path or root
-
-
-def _lines(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((k.lower().encode(), f"{k}: {v}\r\n".encode()) for k, v in headers.items())
-
-
-def endpoint(name: str, provider: Provider, environ: Mapping[str, str]) -> Endpoint:
-    """The endpoint of one provider table. The table has passed ``check``."""
-    kind = kinds()[provider.kind]
-    origin, prefix = _base(provider.base_url or kind.base_url, kind.root)
-    key = _key(provider, kind, environ)
-    auth: Literal["key", "client", "none"]
-    if provider.auth in ("client", "none"):
-        auth, key = ("client" if provider.auth == "client" else "none"), ""
-    else:
-        auth = "key" if key else "none"
-    default_port = {"https": 443, "http": 80}.get(origin.scheme)
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    if origin.port != default_port:
-        host = f"{host}:{origin.port}"
-    served = provider.apis or [api for api in kind.paths if api in APIS]
-    return Endpoint(
-        name=name,
-        kind=provider.kind,
-        origin=origin,
-        auth=auth,
-        key_lines=f"{kind.auth.header}: {kind.auth.prefix}{key}\r\n".encode() if key else b"",
-        request_lines={
-            api: (prefix + kind.paths.get(api, _usual_path(api))).encode() for api in served
-        },
-        host_line=f"host: {host}\r\n".encode(),
-        default_headers=_lines(kind.headers),
-        forced_headers=_lines(provider.headers),
-        aliases=dict(provider.models),
-        models=tuple(kind.models),
-        models_path=prefix + kind.paths["models"] if "models" in kind.paths else "",
-    )
-
-
-def _key(provider: Provider, kind: Kind, environ: Mapping[str, str]) -> str:
-    """The provider's own key: the file's, else the first usual variable that is set."""
-    return provider.api_key or next((environ[v] for v in kind.key_env if environ.get(v)), "")
-
-
-def _usual_path(api: str) -> str:
-    """Path of an API below ``/v1``, for endpoints that serve more than their kind usually does."""
-    return APIS[api].path.decode().removeprefix("/v1")
+# A value becomes part of a host name or a path: nothing in it may end one and begin another.
+_VARIABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def discover(environ: Mapping[str, str]) -> dict[str, Provider]:
-    """Providers that the environment offers when no file names any: one per key found."""
-    return {
-        name: Provider(kind=name)
-        for name, kind in kinds().items()
-        if any(environ.get(variable) for variable in kind.key_env)
-    }
+    """Providers that the environment offers when no file names any: one per key found, if all else
+    that its address needs is there as well. In the order of the catalog."""
+    found = {}
+    for name, kind in kinds().items():
+        provider = Provider(kind=name)
+        if kind.appears and any(environ.get(variable) for variable in kind.key_env):
+            address = base_url(provider, kind, environ)
+            if address and not url_fault(address) and not missing(provider, kind, environ):
+                found[name] = provider
+    return found
 
 
 def looked_for() -> list[str]:
-    """The environment variables that ``discover`` looks at."""
-    return [variable for kind in kinds().values() for variable in kind.key_env]
+    """The environment variables that are enough for ``discover`` to find a provider."""
+    names = [
+        variable
+        for name, kind in kinds().items()
+        if kind.appears and (kind.base_url and not missing(Provider(kind=name), kind, {}))
+        for variable in kind.key_env
+    ]
+    return list(dict.fromkeys(names))
 
 
 def check(settings: Settings, environ: Mapping[str, str]) -> list[Problem]:
@@ -155,64 +73,100 @@ def check(settings: Settings, environ: Mapping[str, str]) -> list[Problem]:
         at = f"providers.{name}"
         kind = kinds().get(provider.kind)
         if kind is None:
+            known = ", ".join(sorted(kinds()))
             problems.append(
-                Problem(
-                    f"{at}.kind",
-                    "unknown kind",
-                    f"one of: {', '.join(sorted(kinds()))}",
-                    provider.kind,
-                )
+                Problem(f"{at}.kind", "unknown kind", f"one of: {known}", provider.kind)
             )
             continue
-        if not provider.base_url and not kind.base_url:
-            problems.append(
-                Problem(
-                    f"{at}.base_url",
-                    f"kind {provider.kind!r} has no usual address",
-                    'set base_url, as in "http://127.0.0.1:11434/v1"',
-                )
-            )
-        for api in provider.apis:
-            if api not in APIS:
-                problems.append(
-                    Problem(f"{at}.apis", "unknown API", f"one of: {', '.join(APIS)}", api)
-                )
-        key = _key(provider, kind, environ)
-        wants_key = provider.auth == "key" or (
-            not provider.auth and kind.key_required and not provider.base_url
+        problems += _address(at, provider, kind, environ)
+        problems += _words(at, provider)
+        problems += _keys(at, provider, kind, environ)
+    try:
+        own_models(settings.catalog.models_file)
+    except ValueError as error:
+        path = settings.catalog.models_file
+        fix = "correct the path or the file; docs/providers.md shows its form"
+        problems.append(Problem("catalog.models_file", str(error), fix, path))
+    return problems
+
+
+def _address(
+    at: str, provider: Provider, kind: Kind, environ: Mapping[str, str]
+) -> Iterator[Problem]:
+    address = base_url(provider, kind, environ)
+    if not address:
+        named = f" or {' or '.join(kind.base_url_env)}" if kind.base_url_env else ""
+        yield Problem(
+            f"{at}.base_url",
+            f"kind {provider.kind!r} has no usual address",
+            f'set base_url{named}, as in "http://127.0.0.1:11434/v1"',
         )
-        if wants_key and not key:
-            where = f"set {' or '.join(kind.key_env)}" if kind.key_env else "set api_key"
-            problems.append(
-                Problem(
-                    f"{at}.api_key",
-                    "no credential for this provider",
-                    f'{where}, or auth = "client" to pass the caller\'s own on',
-                )
+    elif not provider.base_url and kind.base_url_env and (fault := url_fault(address)):
+        yield Problem(
+            f"{at}.base_url",
+            f"{' or '.join(kind.base_url_env)} {fault[0]}",
+            f"{fault[1]}, or set base_url",
+        )
+    for name in missing(provider, kind, environ):
+        usual = " or ".join([f"set {name}", *kind.variable_env.get(name, ())])
+        yield Problem(f"{at}.{name}", f"kind {provider.kind!r} needs a {name}", usual)
+    values = variables(provider, kind, environ)
+    for name in VARIABLES:
+        given = getattr(provider, name)
+        if given and name not in kind.variables:
+            yield Problem(f"{at}.{name}", f"kind {provider.kind!r} has no {name}", "remove it")
+        elif values.get(name) and not _VARIABLE.fullmatch(values[name]):
+            yield Problem(
+                f"{at}.{name}",
+                "has a character that has no place in an address",
+                "use letters, digits, points, dashes and underscores; an address is a base_url",
             )
+
+
+def _words(at: str, provider: Provider) -> Iterator[Problem]:
+    """Names of APIs, capabilities, losses and models."""
+    for api in provider.apis:
+        if api not in API_NAMES:
+            yield Problem(f"{at}.apis", "unknown API", f"one of: {', '.join(API_NAMES)}", api)
+    for word in provider.capabilities:
+        if word not in CAPABILITIES:
+            known = ", ".join(sorted(CAPABILITIES))
+            yield Problem(f"{at}.capabilities", "unknown capability", f"one of: {known}", word)
+    for name in provider.drops:
+        if not name or name != name.strip():
+            yield Problem(f"{at}.drops", "a name is empty or has blanks", 'as in ["top_k"]', name)
+    for alias, model in provider.models.items():
+        if not alias or not model or re.search(r"[\x00-\x1f]", alias + model):
+            yield Problem(
+                f"{at}.models",
+                "an alias or model name is empty or has control characters",
+                "use the model's plain name",
+                alias,
+            )
+
+
+def _keys(at: str, provider: Provider, kind: Kind, environ: Mapping[str, str]) -> Iterator[Problem]:
+    keys = keys_of(provider, kind, environ)
+    at = f"{at}.api_keys" if provider.api_keys else f"{at}.api_key"
+    wants_key = provider.auth == "key" or (
+        not provider.auth and kind.key_required and not provider.base_url
+    )
+    if wants_key and not keys and kind.auth.scheme == "header":
+        where = f"set {' or '.join(kind.key_env)}" if kind.key_env else "set api_key"
+        yield Problem(
+            at,
+            "no credential for this provider",
+            f'{where}, or auth = "client" to pass the caller\'s own on',
+        )
+    for key in keys:
         if re.search(r"[\x00-\x1f\x7f]", key):
-            problems.append(
-                Problem(
-                    f"{at}.api_key",
-                    "the key has a line end or another control character",
-                    "check how the variable or the file is written; the key itself has none",
-                )
+            yield Problem(
+                at,
+                "the key has a line end or another control character",
+                "check how the variable or the file is written; the key itself has none",
             )
         elif not key.isascii():
-            problems.append(
-                Problem(f"{at}.api_key", "the key is not plain ASCII", "copy it once more")
-            )
-        for alias, model in provider.models.items():
-            if not alias or not model or re.search(r"[\x00-\x1f]", alias + model):
-                problems.append(
-                    Problem(
-                        f"{at}.models",
-                        "an alias or model name is empty or has control characters",
-                        "use the model's plain name",
-                        alias,
-                    )
-                )
-    return problems
+            yield Problem(at, "the key is not plain ASCII", "copy it once more")
 
 
 def endpoints(settings: Settings, environ: Mapping[str, str]) -> dict[str, Endpoint]:
@@ -233,4 +187,5 @@ def endpoints(settings: Settings, environ: Mapping[str, str]) -> dict[str, Endpo
                 )
             ]
         )
-    return {name: endpoint(name, provider, environ) for name, provider in providers.items()}
+    own = own_models(settings.catalog.models_file)
+    return {name: endpoint(name, provider, environ, own) for name, provider in providers.items()}

@@ -27,6 +27,7 @@ from lynkr.errors import GatewayError
 from lynkr.gateway.exchange import Exchange
 from lynkr.gateway.rules import Rules
 from lynkr.gateway.settle import record_of, refusal_record
+from lynkr.gateway.standing import Standing
 from lynkr.policies.record import Record
 from lynkr.server import control
 from lynkr.server.front import Front, TrustedProxies, inbound_limits
@@ -36,6 +37,7 @@ from lynkr.telemetry.log import AccessLog
 from lynkr.telemetry.metrics import Gauges, Metrics
 from lynkr.telemetry.shared import Board, Publisher
 from lynkr.upstream.connection import Connector
+from lynkr.upstream.credentials import Credentials
 from lynkr.upstream.pool import Pool
 
 BACKLOG = 4096  # the kernel caps it at net.core.somaxconn
@@ -124,7 +126,10 @@ class Gateway:
         upstream = forward_proxy(settings.upstream, self._environ)
         self._connector = Connector(upstream, {"demo": demo_origin.dial})
         self._pool = Pool(upstream, self._connector, loop.time)
-        self.rules = Rules(settings, self._environ, self._pool)
+        self._standing = Standing()
+        self._credentials = Credentials(self._no_credential)
+        self.rules = self._rules(settings, self._environ)
+        await self._credentials.start(list(self.rules.endpoints.values()))
         self._trusted = TrustedProxies(settings.server.trusted_proxies)
         self._limits = inbound_limits(settings.limits)
         self._metrics = Metrics(
@@ -152,6 +157,9 @@ class Gateway:
             raise
         self._publisher.publish()
         self._sweep_deadlines()
+
+    def _rules(self, settings: Settings, environ: Mapping[str, str]) -> Rules:
+        return Rules(settings, environ, self._pool, self._standing, self._credentials)
 
     async def _listen(self) -> None:
         loop, server = self._loop, self.settings.server
@@ -194,6 +202,7 @@ class Gateway:
             await self._farewell(front)
         await self._runner.cleanup()
         await self._pool.close()
+        await self._credentials.close()
         if self._session is not None:
             await self._session.close()
         if self._sweep is not None:
@@ -221,7 +230,7 @@ class Gateway:
         Returns what of it needs a restart to take effect.
         """
         upstream = forward_proxy(settings.upstream, environ)
-        rules = Rules(settings, environ, self._pool)
+        rules = self._rules(settings, environ)
         self._connector.configure(upstream)
         self._pool.configure(upstream)
         self._pool.retire_all()
@@ -233,6 +242,9 @@ class Gateway:
         self._environ = dict(environ)
         self.settings = settings
         self.rules = rules
+        self._fetching = self._loop.create_task(
+            self._credentials.start(list(rules.endpoints.values()))
+        )
         self._trusted = TrustedProxies(settings.server.trusted_proxies)
         self._limits = inbound_limits(settings.limits)
         self._listing.forget()
@@ -329,6 +341,9 @@ class Gateway:
         if self._session is None:
             self._session = aiohttp.ClientSession(trust_env=True)
         return self._session
+
+    def _no_credential(self, provider: str, why: str) -> None:
+        self._log.event("warning", "no credential", provider=provider, why=why)
 
     def _unlisted(self, provider: str, why: str) -> None:
         self._log.event("warning", "model list not available", provider=provider, why=why)

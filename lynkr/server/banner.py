@@ -19,15 +19,18 @@ def _providers(loaded: Loaded, endpoints: Iterable[Endpoint]) -> list[str]:
         "key": "its own key",
         "client": "the caller's credential",
         "none": "no credential",
+        "sigv4": "AWS signatures",
+        "google": "Google's application default credentials",
     }
     lines = []
     for endpoint in endpoints:
         if endpoint.origin.scheme == "demo":
             continue
         aliases = f", aliases {', '.join(endpoint.aliases)}" if endpoint.aliases else ""
+        scheme = endpoint.auth if endpoint.scheme == "header" else endpoint.scheme
         lines.append(
             f"  {endpoint.name}: {endpoint.kind} at {endpoint.origin}, "
-            f"{credentials[endpoint.auth]}{aliases}"
+            f"{credentials[scheme]}{aliases}"
         )
     if lines:
         return ["providers", *lines]

@@ -17,8 +17,9 @@ from lynkr.gateway.rules import Rules
 from lynkr.policies.access import ANONYMOUS, Principal, bearer
 from lynkr.server.listing import Listing
 from lynkr.telemetry.metrics import CONTENT_TYPE
-from lynkr.wire import anthropic, openai_chat
+from lynkr.wire.anthropic import format as anthropic
 from lynkr.wire.apis import APIS
+from lynkr.wire.chat import format as openai_chat
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -49,7 +50,7 @@ def application(worker: Worker, listing: Listing) -> web.Application:
             web.get("/v1/models", routes.models),
             web.get("/v1/models/{model:.+}", routes.model),
             web.get("/v1/responses", routes.websocket),
-            *(web.route("*", api.path.decode(), routes.only_post) for api in APIS.values()),
+            *(web.route("*", api.shown_path, routes.only_post) for api in APIS.values()),
             web.post("/admin/reload", routes.reload),
         ]
     )
@@ -179,7 +180,7 @@ class Routes:
                 "name": "lynkr",
                 "version": __version__,
                 "providers": list(self._worker.rules.endpoints),
-                "apis": [api.path.decode() for api in APIS.values()],
+                "apis": [api.shown_path for api in APIS.values()],
             }
         )
 
@@ -254,7 +255,7 @@ class Routes:
 
 def _hint(method: str, path: str) -> str | None:
     """What was probably meant: a base URL with one `/v1` too many or too few, or a wrong method."""
-    known = [api.path.decode() for api in APIS.values()] + ["/v1/models"]
+    known = [api.shown_path for api in APIS.values()] + ["/v1/models"]
     if path in known:
         return f"{path} takes {'GET' if path == '/v1/models' else 'POST'}."
     bare = path.removeprefix("/v1").removeprefix("/v1").rstrip("/")

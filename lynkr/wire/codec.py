@@ -25,12 +25,12 @@ from lynkr.wire.events import Event
 from lynkr.wire.message import Failure, Request, Response
 
 # Where each codec lives. They are loaded on first use: a gateway that only splices never does.
-_MODULES = {
-    "anthropic_messages": "lynkr.wire.anthropic_codec",
-    "openai_chat": "lynkr.wire.chat_codec",
-    "openai_responses": "lynkr.wire.responses_codec",
-    "gemini": "lynkr.wire.gemini_codec",
-    "bedrock": "lynkr.wire.bedrock_codec",
+MODULES = {
+    "anthropic_messages": "lynkr.wire.anthropic.codec",
+    "openai_chat": "lynkr.wire.chat.codec",
+    "openai_responses": "lynkr.wire.responses.codec",
+    "gemini": "lynkr.wire.gemini.codec",
+    "bedrock": "lynkr.wire.converse.codec",
 }
 
 
@@ -65,9 +65,18 @@ class Losses:
         self.found.append(Loss(name, field or name))
 
     def extras(self, extras: Mapping[str, object], at: str = "") -> None:
-        """Every unknown field of a foreign request; ``at`` is the path of what it belongs to."""
-        for name in extras:
-            self.found.append(Loss(name, f"{at}.{name}" if at else name))
+        """Every unknown field of a foreign request that says something.
+
+        ``at`` is the path of what it belongs to; a field of one of the request's own tables, such
+        as ``reasoning``, goes by its whole path. SDKs resend much that says nothing, such as
+        ``citations: null``.
+        """
+        own = bool(at) and "." not in at
+        for name, value in extras.items():
+            if value is None or value == "" or value == [] or value == {}:
+                continue
+            path = f"{at}.{name}" if at else name
+            self.found.append(Loss(path if own else name, path))
 
 
 class Context:
@@ -77,6 +86,7 @@ class Context:
         self.request = request  # as the client sent it
         self.created = created  # unix seconds, for dialects that date their replies
         self.model = model  # the name to show: the one the client asked for
+        self.reply_id = ""  # what the client's encoder called the reply
         self._call_id = call_id
         self._made = 0
 
@@ -125,7 +135,7 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
 
 def codec(name: str) -> Codec:
     """The codec of a format, by its name."""
-    found = importlib.import_module(_MODULES[name]).CODEC
+    found = importlib.import_module(MODULES[name]).CODEC
     assert isinstance(found, Codec)
     return found
 

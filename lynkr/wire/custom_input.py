@@ -12,6 +12,9 @@ import re
 from lynkr.wire.jsontext import dumps, loads
 
 _HEAD = re.compile(r'\s*\{\s*"input"\s*:\s*"')
+# What may still become the head when more arrives.
+_HEAD_BEGUN = re.compile(r'\s*(\{\s*("(i(n(p(u(t("\s*(:\s*)?)?)?)?)?)?)?)?)?')
+_HEX = re.compile(r"[0-9a-fA-F]{4}")
 _PLAIN = re.compile(r'[^"\\]+')
 _ESCAPES = {
     '"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t",
@@ -34,6 +37,7 @@ class CustomInput:
 
     def __init__(self) -> None:
         self._held = ""  # an unfinished head or escape
+        self._other: list[str] = []  # fragments of something else: ``finish`` looks at it
         self._inside = False
         self._over = False
         self._high = ""  # the first half of a surrogate pair
@@ -42,12 +46,18 @@ class CustomInput:
         """The text that this fragment completes."""
         if self._over:
             return ""
+        if self._other:
+            self._other.append(fragment)
+            return ""
         text = self._held + fragment
         self._held = ""
         if not self._inside:
             head = _HEAD.match(text)
             if head is None:
-                self._held = text  # perhaps the head is not whole; ``finish`` decides
+                if _HEAD_BEGUN.fullmatch(text):
+                    self._held = text
+                else:
+                    self._other.append(text)
                 return ""
             self._inside = True
             text = text[head.end() :]
@@ -57,7 +67,7 @@ class CustomInput:
         """The arguments are over: what was held back, if it was no JSON of ours."""
         if self._over:
             return ""
-        held, self._held = self._high + self._held, ""
+        held = "".join(self._other) or self._high + self._held
         self._over = True
         if self._inside:
             return held
@@ -98,11 +108,10 @@ class CustomInput:
         return "".join(out)
 
     def _unit(self, out: list[str], digits: str) -> None:
-        try:
-            unit = chr(int(digits, 16))
-        except ValueError:
-            out.append(f"\\u{digits}")
+        if not _HEX.fullmatch(digits):
+            self._pair(out, f"\\u{digits}")
             return
+        unit = chr(int(digits, 16))
         if "\ud800" <= unit <= "\udbff":
             self._pair(out, "")
             self._high = unit

@@ -52,10 +52,13 @@ class Api(msgspec.Struct, frozen=True):
     path: bytes
     format: Format
     body: Reading  # of the JSON reply; streams are read as the format says
+    model_in_path: bool = False  # Google's dialect: the body names no model
+    kept_by_id: bool = False  # a reply may be continued by its id alone
 
     @property
     def shown_path(self) -> str:
-        return self.path.decode()
+        path = self.path.decode()
+        return f"/v1beta/models/{{model}}{path}" if self.model_in_path else path
 
 
 # What decoding somebody else's bytes may raise; the last is for JSON a thousand levels deep.

@@ -64,6 +64,8 @@ class EventReader:
             self._name = line[6:].strip()
         elif line == b"data":
             self._data.append(b"")
+        elif line == b"event":
+            self._name = b""
         return None
 
     def rest(self) -> list[tuple[bytes, bytes]]:

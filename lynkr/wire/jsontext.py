@@ -7,11 +7,13 @@ cuts a string in the middle of an emoji): the fast parser refuses them, and the 
 from __future__ import annotations
 
 import json
+import math
 
 import msgspec
 
 from lynkr.wire.format import UNREADABLE
 
+_REFUSED = UNREADABLE + (UnicodeEncodeError,)  # noqa: RUF005  # a display would not compile
 _decode = msgspec.json.Decoder(object).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -20,9 +22,9 @@ def loads(data: bytes | str) -> object:
     """Decoded JSON. Raises ``ValueError``."""
     try:
         return _decode(data)
-    except UNREADABLE:
+    except _REFUSED:
         try:
-            return json.loads(data, parse_constant=_no_constant)
+            return json.loads(data, parse_constant=_no_constant, parse_float=_finite)
         except RecursionError:
             raise ValueError("nested too deeply") from None
 
@@ -37,3 +39,11 @@ def dumps(value: object) -> bytes:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    """Beyond a double, Python says infinity, which nobody could write out again."""
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError("a number is out of range")
+    return value

@@ -7,7 +7,8 @@
 | tool_search run by the client, local_shell | function of that name | their own call items |
 | additional_tools, tool_search_output | offered with the other tools | |
 | deferred tools, tool_reference (Claude) | offered once referred to, in the order of `tools` | |
-| hosted tool search (Claude) | all deferred tools are offered from the start | |
+| hosted tool search | all deferred tools are offered from the start | |
+| a namespace's description | before that of its first tool | |
 | a name that the target does not take | shortened, with a checksum | the tool's own name |
 
 All of it is a pure function of the request, so turn n+1 writes the bytes of turn n again.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import get_args
 
 import msgspec
 
@@ -42,7 +44,9 @@ from lynkr.wire.message import (
 
 NAME_LENGTH_MAX = 64  # OpenAI, Gemini and Bedrock; Anthropic takes 128
 _REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
-_HOSTED_SEARCH = re.compile(r"tool_search_tool_")  # Claude's, run by Anthropic
+# Run by the provider: Claude's has its version in the name; OpenAI's is plain `tool_search`.
+_HOSTED_SEARCH = re.compile(r"tool_search(_tool_|$)")
+_CALL_KINDS: tuple[str, ...] = get_args(CallKind)
 
 # https://platform.openai.com/docs/guides/tools-local-shell: the action of a local_shell_call
 _SHELL_PARAMETERS: Json = {
@@ -72,21 +76,42 @@ class ToolNames:
 
     def __init__(self, length_max: int = NAME_LENGTH_MAX) -> None:
         self._length_max = length_max
+        self._out: dict[tuple[str, str], str] = {}
         self._back: dict[str, Known] = {}
+
+    def offer(self, name: str, namespace: str = "", kind: CallKind = "function") -> str:
+        """The name at the target of a tool on offer, which no other one has."""
+        wire = self.out(name, namespace, kind)
+        known = self._back[wire]
+        if (known.name, known.namespace) != (name, namespace):
+            # "a__b" of no namespace and "b" of the namespace "a"
+            wire = self._marked(wire, f"{namespace}\0{name}")
+            self._out[namespace, name] = wire
+            self._back[wire] = Known(name, namespace, kind)
+        return wire
 
     def out(self, name: str, namespace: str = "", kind: CallKind = "function") -> str:
         """The name at the target; remembered, so that ``back`` finds the tool again."""
+        known = self._out.get((namespace, name))
+        if known is not None:
+            return known
         whole = f"{namespace}__{name}" if namespace else name
         wire = _REFUSED.sub("_", whole)
+        if not wire[:1].isalpha():
+            wire = f"_{wire.lstrip('_')}"  # Google wants a letter or an underscore first
         if wire != whole or len(wire) > self._length_max or not wire:
-            mark = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-            wire = f"{wire[: self._length_max - 9]}_{mark}"
+            wire = self._marked(wire, whole)
+        self._out[namespace, name] = wire
         self._back.setdefault(wire, Known(name, namespace, kind))
         return wire
 
-    def back(self, wire: str) -> Known:
-        """The client's tool; a name that the model made up is passed as it is."""
-        return self._back.get(wire) or Known(wire)
+    def back(self, wire: str) -> Known | None:
+        """The client's tool; ``None`` for a name that the model made up."""
+        return self._back.get(wire)
+
+    def _marked(self, wire: str, whole: str) -> str:
+        mark = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return f"{wire[: self._length_max - 9]}_{mark}"
 
 
 def simplified(
@@ -94,16 +119,16 @@ def simplified(
 ) -> tuple[Request, ToolNames]:
     """The request for a target of another dialect. ``custom``: the target has custom tools too."""
     names = ToolNames(name_length_max)
-    tools = [_plain(tool, names, losses, custom) for tool in _offered(request)]
+    tools = [_plain(tool, names, custom) for tool in _introduced(_offered(request))]
     # Calls of tools that are no longer offered keep the names they would have had.
-    messages = [_message(message, names, custom) for message in request.messages]
+    written: frozenset[str] = _written_customs(request) if custom else frozenset()
+    messages = [_message(message, names, written) for message in request.messages]
     choice = request.tool_choice
-    if choice is not None and choice.mode == "tool":
-        kind: CallKind = "custom" if choice.kind == "custom" else "function"
+    if choice is not None and choice.mode == "tool" and choice.kind in _CALL_KINDS:
         choice = ToolChoice(
             mode="tool",
-            name=names.out(choice.name, choice.namespace, kind),
-            kind="custom" if custom and kind == "custom" else "function",
+            name=names.out(choice.name or choice.kind, choice.namespace),
+            kind="custom" if custom and choice.kind == "custom" else "function",
             extras=choice.extras,
         )
     return (
@@ -153,14 +178,31 @@ def _parts(request: Request) -> list[Part]:
     return found
 
 
-def _plain(tool: Tool, names: ToolNames, losses: Losses, custom: bool) -> Tool:
+def _introduced(tools: list[Tool]) -> list[Tool]:
+    """With each namespace's description before that of the first of its tools."""
+    told: set[str] = set()
+    found: list[Tool] = []
+    for tool in tools:
+        said = tool.namespace_description
+        if not said or tool.namespace in told:
+            found.append(tool)
+            continue
+        told.add(tool.namespace)
+        description = f"{said}\n\n{tool.description}" if tool.description else said
+        found.append(msgspec.structs.replace(tool, description=description))
+    return found
+
+
+def _plain(tool: Tool, names: ToolNames, custom: bool) -> Tool:
     if tool.kind == "hosted":
         return tool
-    name = names.out(tool.name, tool.namespace, tool.kind)
+    name = names.offer(tool.name, tool.namespace, tool.kind)
     description = tool.description
     if tool.kind == "custom":
         if custom:
-            return msgspec.structs.replace(tool, name=name, namespace="")
+            return msgspec.structs.replace(
+                tool, name=name, namespace="", namespace_description="", deferred=False,
+            )  # fmt: skip
         if tool.grammar is not None and tool.grammar.get("type") == "grammar":
             syntax, definition = tool.grammar.get("syntax"), tool.grammar.get("definition")
             rule = f"`input` follows this {syntax} grammar:\n{definition}"
@@ -180,23 +222,31 @@ def _plain(tool: Tool, names: ToolNames, losses: Losses, custom: bool) -> Tool:
     )  # fmt: skip
 
 
-def _message(message: Message, names: ToolNames, custom: bool) -> Message:
+def _written_customs(request: Request) -> frozenset[str]:
+    """The ids of the calls that stay custom calls: a result is of the kind of its call, and Chat's
+    does not say so itself."""
+    return frozenset(
+        part.id for part in _parts(request) if isinstance(part, ToolCall) and part.kind == "custom"
+    )
+
+
+def _message(message: Message, names: ToolNames, customs: frozenset[str]) -> Message:
     parts: list[Part] = []
     for part in message.parts:
         if isinstance(part, Offer):
             continue  # offered with the other tools
         if isinstance(part, ToolCall):
-            parts.append(_call(part, names, custom))
+            parts.append(_call(part, names, customs))
         elif isinstance(part, ToolResult):
-            parts.append(_result(part))
+            parts.append(_result(part, names, customs))
         else:
             parts.append(part)
     return msgspec.structs.replace(message, parts=parts)
 
 
-def _call(call: ToolCall, names: ToolNames, custom: bool) -> ToolCall:
+def _call(call: ToolCall, names: ToolNames, customs: frozenset[str]) -> ToolCall:
     name = names.out(call.name, call.namespace, call.kind)
-    if call.kind == "custom" and custom:
+    if call.kind == "custom" and call.id in customs:
         return msgspec.structs.replace(call, name=name, namespace="")
     arguments = wrapped(call.arguments) if call.kind == "custom" else call.arguments
     return msgspec.structs.replace(
@@ -204,7 +254,7 @@ def _call(call: ToolCall, names: ToolNames, custom: bool) -> ToolCall:
     )
 
 
-def _result(result: ToolResult) -> ToolResult:
+def _result(result: ToolResult, names: ToolNames, customs: frozenset[str]) -> ToolResult:
     content: list[Part] = []
     for part in result.content:
         if isinstance(part, ToolReference):
@@ -219,8 +269,9 @@ def _result(result: ToolResult) -> ToolResult:
             content.append(Text(text=dumps({"tools": loaded}).decode()))
         else:
             content.append(part)
-    kind: CallKind = "function"
-    return msgspec.structs.replace(result, content=content, kind=kind)
+    kind: CallKind = "custom" if result.call_id in customs else "function"
+    name = names.out(result.name) if result.name else ""
+    return msgspec.structs.replace(result, content=content, kind=kind, name=name)
 
 
 class Restorer:
@@ -235,9 +286,11 @@ class Restorer:
         return [restored for event in events for restored in self._event(event)]
 
     def _event(self, event: Event) -> list[Event]:
-        if isinstance(event, CallStart) and event.kind == "function":
-            known = self._names.back(event.name)
-            if known.kind == "custom":
+        if isinstance(event, CallStart):
+            known = self._known(event.name, event.kind)
+            if known is None:
+                return [event]
+            if known.kind == "custom" and event.kind == "function":
                 self._inputs[event.index] = CustomInput()
             return [
                 msgspec.structs.replace(
@@ -259,14 +312,19 @@ class Restorer:
         )
 
     def _part(self, part: Part) -> Part:
-        if not isinstance(part, ToolCall) or part.kind != "function":
+        known = self._known(part.name, part.kind) if isinstance(part, ToolCall) else None
+        if known is None or not isinstance(part, ToolCall):
             return part
-        known = self._names.back(part.name)
-        arguments = input_of(part.arguments) if known.kind == "custom" else part.arguments
+        inside = known.kind == "custom" and part.kind == "function"
         return msgspec.structs.replace(
             part,
             name=known.name,
             namespace=known.namespace,
             kind=known.kind,
-            arguments=arguments,
+            arguments=input_of(part.arguments) if inside else part.arguments,
         )
+
+    def _known(self, name: str, kind: CallKind) -> Known | None:
+        """A custom call comes from a target that has them too; it cannot become another kind."""
+        known = self._names.back(name)
+        return known if kind == "function" or (known and kind == known.kind == "custom") else None

@@ -19,6 +19,7 @@ from lynkr.wire.jsontext import dumps, loads
 from lynkr.wire.message import Seal
 
 _PREFIX = "lynkr1."
+MARK = b'"lynkr1.'  # in a body that brings a seal, whoever's it is
 
 
 def seal_text(seal: Seal) -> str:
@@ -32,7 +33,7 @@ def unseal(text: str) -> Seal | None:
     if not text.startswith(_PREFIX):
         return None
     name, dot, coded = text[len(_PREFIX) :].partition(".")
-    if not dot:
+    if not (name and dot):
         return None
     try:
         data = loads(base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)))

@@ -46,6 +46,7 @@ ACCEPTED: list[dict[str, Any]] = [
     {"providers": provider(base_url="https://h:8443/v1/")},
     {"providers": provider(base_url="http://[::1]:1/v1")},
     {"providers": provider(headers={"X-Team": "a b\tc é", "authorization": ""})},
+    {"providers": provider(api_keys=["a", "b"], region="r", capabilities=[], drops=[])},
     {"providers": provider(models={"a": "m", "b": "m"})},
     {"providers": provider(), "routing": {"default": "a", "simple": "a:m:8b"}},
     # Without providers, the environment's keys decide which names exist.
@@ -157,6 +158,13 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         for value in ("a\n", "a\r\nb: c", "a\0", "\x7f", "→")
     ),
     ({"providers": provider(headers={"X-a": "", "x-A": ""})}, "providers.a.headers.x-A", "X-a"),
+    (
+        {"providers": provider(api_key="a", api_keys=["b"])},
+        "providers.a.api_keys",
+        "stands beside api_key",
+    ),
+    ({"providers": provider(api_keys=["a", ""])}, "providers.a.api_keys.1", "is empty"),
+    ({"providers": provider(api_keys=["a", "b", "a"])}, "providers.a.api_keys", "twice"),
     ({"providers": provider(models={"": "m"})}, "providers.a.models.", "need a name"),
     ({"providers": provider(models={"m": ""})}, "providers.a.models.m", "need a name"),
     (

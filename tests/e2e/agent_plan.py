@@ -6,8 +6,26 @@ does, so a request that is sent again gets the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Body = dict[str, Any]
+
+
+class Refused(Exception):
+    """The provider's answer to a request that breaks its rules is a 400 with these words."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request in any dialect; some keep the model and the wish for a stream in the path."""
+
+    body: Body
+    model: str
+    stream: bool
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,11 @@ def tokens_of(step: int) -> Tokens:
     return Tokens(100 + step, 20 + 3 * step, 1000 + 7 * step, 50 + 11 * step)
 
 
+def reasoned(step: int) -> int:
+    """How many of a reply's output tokens were reasoning, where the dialect says it."""
+    return 5 + step
+
+
 def total(replies: Iterable[Tokens]) -> dict[str, int]:
     sums = dict.fromkeys(Tokens.__dataclass_fields__, 0)
     for tokens in replies:
@@ -66,8 +89,44 @@ class Answer:
     tokens: Tokens | None  # what it counts for in the bill
     break_at: int = -1  # number of the event in which a fault of this step cuts the stream
     step: int = -1
+    seal: str = ""  # of its reasoning: the provider wants it back, character for character
+    kind: str = "text/event-stream; charset=utf-8"  # content type of the events
 
 
 def pieces(text: str, size: int = 7) -> list[str]:
     """A text as a model streams it."""
     return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def chosen(act: Act, offered: Mapping[str, Body]) -> tuple[str, dict[str, object]]:
+    """The call as a model makes it that is offered function tools: their names and schemas.
+
+    A gateway may offer a tool under a longer name, one for plain text with a schema around it, and
+    Codex's newest models reach the other tools through JavaScript in ``exec``.
+    """
+    name = _named(act.tool, offered)
+    if name is None:
+        through = _named("exec", offered)
+        if through is None:
+            raise Refused(f"{act.tool} is not offered: {sorted(offered)}")
+        return through, {"input": source_of(act)}
+    if not isinstance(act.arguments, str):
+        return name, act.arguments
+    (only,) = offered[name]["properties"]
+    return name, {only: act.arguments}
+
+
+def _named(tool: str, offered: Mapping[str, Body]) -> str | None:
+    whole = [name for name in offered if name == tool or name.endswith(f"__{tool}")]
+    return min(whole, key=len, default=None)
+
+
+def source_of(act: Act) -> str:
+    """JavaScript that calls a tool and shows what it says."""
+    return f"text(await tools.{act.tool}({json.dumps(act.arguments)}))"
+
+
+def expect(condition: object, message: str) -> None:
+    """A rule of the provider."""
+    if not condition:
+        raise Refused(message)

@@ -1,24 +1,67 @@
 """A provider with a scripted agent behind it: drives a coding tool through a session of tool calls.
 
-It speaks Messages and Responses, records every request byte for byte, and can break a stream in the
-middle of a tool call. It listens on the test's own loop, on a free port.
+It speaks every dialect that a provider can have, each on its own paths. It records every request
+byte for byte, refuses what breaks the rules of its dialect as the real provider does, and can break
+a stream in the middle of a tool call. It listens on the test's own loop, on a free port.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Protocol, Self
+from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.e2e import agent_messages, agent_responses
-from tests.e2e.agent_plan import Answer, Plan, Tokens
+from tests.e2e import agent_bedrock, agent_chat, agent_gemini, agent_messages, agent_responses
+from tests.e2e.agent_plan import Answer, Asked, Body, Plan, Refused, Tokens
 
 _BODY_BYTES_MAX = 64 * 1024 * 1024
 _OF_THE_HOP = ("host", "connection", "content-length", "authorization", "x-api-key")
 Request = tuple[str, str, tuple[tuple[str, str], ...], bytes]
+
+
+class Dialect(Protocol):
+    """What the scripted agent needs to know of one dialect; its modules are these."""
+
+    def check(self, asked: Asked, plan: Plan) -> None:
+        """Raises ``Refused`` where the request breaks a rule."""
+
+    def answer(self, asked: Asked, plan: Plan, number: int) -> Answer: ...
+
+    def results(self, body: Body) -> list[str]: ...
+
+    def history(self, body: Body) -> list[Body]: ...
+
+    def refusal(self, message: str) -> Body: ...
+
+
+_PATHS: list[tuple[re.Pattern[str], Dialect]] = [
+    (re.compile(r"/v1/messages"), agent_messages),
+    (re.compile(r"/v1/responses"), agent_responses),
+    (re.compile(r"/v1/chat/completions"), agent_chat),
+    (
+        re.compile(
+            r"/v1(?:beta)?/models/(?P<model>.+):(?:generateContent|(?P<stream>streamGenerate).+)"
+        ),
+        agent_gemini,
+    ),
+    (re.compile(r"/model/(?P<model>[^/]+)/converse(?P<stream>-stream)?"), agent_bedrock),
+]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One answered request, as the agent understood it."""
+
+    dialect: Dialect
+    asked: Asked
+    answer: Answer
 
 
 @dataclass(frozen=True)
@@ -64,7 +107,8 @@ class AgentUpstream:
     replies: list[Tokens] = field(default_factory=list)  # usage of the replies sent to their end
     steps: list[int] = field(default_factory=list)  # of the answers given; -1 for side requests
     results: list[str] = field(default_factory=list)  # tool results of the longest conversation
-    faults: list[BaseException] = field(default_factory=list)  # requests the agent did not expect
+    turns: list[Turn] = field(default_factory=list)  # the requests that it answered
+    faults: list[BaseException] = field(default_factory=list)  # requests that break the rules
     port: int = 0
     _answers: int = 0
 
@@ -96,38 +140,42 @@ class AgentUpstream:
         self.requests.append(Seen(request.method, request.raw_path, headers, body))
         if request.method == "HEAD":
             return web.Response()
+        if request.path == "/v1/models":
+            return web.json_response(self._models())
+        if request.path == "/v1/messages/count_tokens":
+            return web.Response(body=agent_messages.count(json.loads(body)).body)
+        for pattern, dialect in _PATHS:
+            found = pattern.fullmatch(request.raw_path.partition("?")[0])
+            if found:
+                return await self._talk(request, dialect, found.groupdict(), body)
+        return web.json_response({"error": {"message": "no such path"}}, status=404)
+
+    async def _talk(
+        self, request: web.Request, dialect: Dialect, named: Mapping[str, str | None], body: bytes
+    ) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            answer = self._answer(request.path, body)
-        except (KeyError, LookupError, ValueError, AssertionError) as fault:
+            asked = _asked(request, named, json.loads(body), headers)
+            dialect.check(asked, self.plan)
+            self._answers += 1
+            answer = dialect.answer(asked, self.plan, self._answers)
+            self._note(dialect.results(asked.body))
+        except (Refused, LookupError, TypeError, ValueError, AssertionError) as fault:
             self.faults.append(fault)
-            return web.json_response({"error": {"message": repr(fault)}}, status=400)
-        if answer is None:
-            return web.json_response({"error": {"message": "no such path"}}, status=404)
+            kind = {"x-amzn-errortype": "ValidationException"} if dialect is agent_bedrock else {}
+            words = str(fault) if isinstance(fault, Refused) else repr(fault)
+            return web.json_response(dialect.refusal(words), status=400, headers=kind)
+        self.steps.append(answer.step)
+        self.turns.append(Turn(dialect, asked, answer))
         if not answer.events:
             if answer.tokens is not None:
                 self.replies.append(answer.tokens)
             return web.Response(body=answer.body, content_type="application/json")
-        return await self._stream(request, answer)
-
-    def _answer(self, path: str, body: bytes) -> Answer | None:
-        self._answers += 1
-        match path:
-            case "/v1/messages":
-                asked = json.loads(body)
-                self._note(agent_messages.results(asked))
-                answer = agent_messages.answer(asked, self.plan, self._answers)
-            case "/v1/models":
-                return Answer((), json.dumps(self._models()).encode(), None)
-            case "/v1/messages/count_tokens":
-                return agent_messages.count(json.loads(body))
-            case "/v1/responses":
-                asked = json.loads(body)
-                self._note(agent_responses.results(asked))
-                answer = agent_responses.answer(asked, self.plan, self._answers)
-            case _:
-                return None
-        self.steps.append(answer.step)
-        return answer
+        reply = web.StreamResponse(headers={"content-type": answer.kind})
+        await reply.prepare(request)
+        with contextlib.suppress(ConnectionResetError):  # the gateway gave the reply up
+            await self._stream(request, reply, answer)
+        return reply
 
     def _models(self) -> dict[str, object]:
         listed = [{"type": "model", "id": name, "created": 1} for name in self.models]
@@ -137,9 +185,9 @@ class AgentUpstream:
         if len(results) > len(self.results):
             self.results = results
 
-    async def _stream(self, request: web.Request, answer: Answer) -> web.StreamResponse:
-        reply = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
-        await reply.prepare(request)
+    async def _stream(
+        self, request: web.Request, reply: web.StreamResponse, answer: Answer
+    ) -> None:
         breaks = self.fault is not None and self.fault.times > 0 and self.fault.step == answer.step
         for number, event in enumerate(answer.events):
             if breaks and number == answer.break_at:
@@ -147,13 +195,12 @@ class AgentUpstream:
                 self.fault.times -= 1
                 await self.fault.released.wait()
                 await self._break(request, reply, event, self.fault)
-                return reply
+                return
             await reply.write(event)
             await asyncio.sleep(0)  # each event in a write of its own
-        assert answer.tokens is not None
-        self.replies.append(answer.tokens)  # first: the client may be gone once it has the end
+        if answer.tokens is not None:
+            self.replies.append(answer.tokens)  # first: the client may be gone once it has the end
         await reply.write_eof()
-        return reply
 
     async def _break(
         self, request: web.Request, reply: web.StreamResponse, event: bytes, fault: Fault
@@ -164,3 +211,15 @@ class AgentUpstream:
         await reply.write(event[: len(event) // 2])
         assert request.transport is not None
         request.transport.close()  # FIN after what was written: the chunked body has no end
+
+
+def _asked(
+    request: web.Request, named: Mapping[str, str | None], body: Body, headers: Mapping[str, str]
+) -> Asked:
+    """Where the path names the model, it also says whether the reply is a stream."""
+    if not named:
+        return Asked(body, body["model"], bool(body.get("stream")), headers)
+    stream = named["stream"] is not None
+    if stream and "Generate" in str(named["stream"]) and request.query.get("alt") != "sse":
+        raise Refused("without alt=sse the stream is a JSON array, which this agent does not speak")
+    return Asked(body, unquote(str(named["model"])), stream, headers)

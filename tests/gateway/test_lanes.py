@@ -66,7 +66,9 @@ def replied(head: str) -> Outbound:
 def headed(reply: str, *, resized: bool = False, **request: Any) -> tuple[http1.Head, bool]:
     one, _, _ = received(**request)
     planned = rules().route("messages", token("claude-x"))
-    head, chunked = reply_head(replied(reply), one, planned, "req_7", 123, resized=resized)
+    head, chunked = reply_head(
+        replied(reply), one, planned, "req_7", 123, (), edited=False, resized=resized
+    )
     return http1.parse_head(head), chunked
 
 

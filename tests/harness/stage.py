@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import msgspec
 
-from lynkr.config.settings import Auth, Limits, Log, Provider, Server, Settings, Upstream
+from lynkr.config.settings import Auth, Failover, Limits, Log, Provider, Server, Settings, Upstream
 from lynkr.policies.record import Record
 from lynkr.server.app import Gateway
 from tests.harness.client import RawClient, Reply
@@ -52,6 +52,8 @@ class Stage:
             limits=limits or Limits(),
             auth=auth or Auth(),
             log=Log(access="off"),
+            # Scripted faults come in rows, and each is to reach its client.
+            failover=Failover(breaker_failures=0),
         )
 
     async def __aenter__(self) -> Self:

@@ -6,7 +6,16 @@ from itertools import product
 
 import pytest
 
-from lynkr.policies.failover import Failure, Verdict, judge
+from lynkr.policies.failover import (
+    RETRY_AFTER_S_MAX,
+    Failure,
+    RetryBudget,
+    Verdict,
+    backoff_s,
+    blame,
+    judge,
+    retry_after_s,
+)
 
 KINDS = {
     "upstream_closed": (502, "upstream"),
@@ -38,3 +47,59 @@ def test_exactly_one_case_is_tried_again() -> None:
         if judge(Failure(kind, bool(reused), bool(got_bytes), attempts)).retry
     ]
     assert judged == [("upstream_closed", 1, 0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "whose"),
+    [
+        ((200, 204, 302), "nobody"),
+        ((400, 404, 405, 409, 413, 422, 431), "request"),
+        ((401, 402, 403, 429), "key"),
+        ((408, 500, 502, 503, 504, 520, 529), "target"),
+    ],
+)
+def test_a_status_speaks_of_one_of_four(statuses: tuple[int, ...], whose: str) -> None:
+    """What the request is to blame for is never sent anywhere else."""
+    assert {blame(status) for status in statuses} == {whose}
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0.5 ", 0.5),
+        ("-3", 0.0),
+        ("1e99", RETRY_AFTER_S_MAX),
+        ("Sun, 06 Nov 1994 08:49:47 GMT", 10.0),
+        ("Sun, 06 Nov 1994 08:49:27 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+        ("nan", None),
+    ],
+)
+def test_retry_after_is_read_in_both_of_its_forms(header: str, seconds: float | None) -> None:
+    assert retry_after_s(header, 784111777.0) == seconds
+
+
+def test_a_budget_allows_a_burst_and_then_a_tenth_of_the_calls() -> None:
+    budget = RetryBudget()
+    assert [budget.take() for _ in range(11)] == [True] * 10 + [False]
+    again = 0
+    for _ in range(1000):
+        budget.called()
+        again += budget.take()
+    assert 95 <= again <= 101
+
+
+def test_a_quiet_time_saves_up_no_more_than_the_burst() -> None:
+    budget = RetryBudget()
+    for _ in range(10_000):
+        budget.called()
+    assert sum(budget.take() for _ in range(100)) == 10
+
+
+def test_waits_double_spread_and_obey() -> None:
+    assert [backoff_s(n, None, 1.0) for n in (1, 2, 3, 4, 5, 6)] == [0.25, 0.5, 1, 2, 4, 4]
+    assert backoff_s(1, None, 0.0) == 0.125
+    assert backoff_s(3, 7.0, 0.0) == 7.0
+    assert 7.0 < backoff_s(3, 7.0, 1.0) < 7.5

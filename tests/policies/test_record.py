@@ -18,9 +18,10 @@ def test_a_record_has_no_place_for_content_or_credentials() -> None:
         *("provider", "lane", "model_asked", "model", "model_replied", "stream", "status"),
         *("ended_by", "error", "error_source", "stop_reason", "request_bytes", "reply_bytes"),
         *("attempts", "connection_reused", "overhead_us", "upstream_write_ms", "first_byte_ms"),
-        *("last_byte_ms", "usage"),
+        *("last_byte_ms", "usage", "failed_over", "dropped"),
     }
-    allowed = (str, int, float, bool, Usage, int | None, float | None)
+    # The lists are of provider names and of words of the catalog.
+    allowed = (str, int, float, bool, Usage, int | None, float | None, list[str], tuple[str, ...])
     for field in FIELDS.values():
         assert field.type in allowed or field.name == "ended_by"
 

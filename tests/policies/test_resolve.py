@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lynkr.config.settings import Provider
+from lynkr.config.settings import Provider, RouteRule
 from lynkr.errors import GatewayError
-from lynkr.policies.resolve import Route, resolve
+from lynkr.policies.resolve import Route, chain, resolve
 from lynkr.providers.catalog import Endpoint, endpoint
 
 PROVIDERS = {
@@ -63,8 +63,11 @@ TABLE = [
     ("chat", "local:llama3", "llama3", "local", "llama3", False, "routing.default"),
     ("chat", "local:fast", "gpt-6", "local", "qwen:8b", True, "routing.default"),
     ("embeddings", "open:gpt-6", "text-3", "open", "text-3", False, "routing.default"),
-    # A default that does not serve the API is no default for it.
-    ("messages", "local:llama3", "claude-x", "main", "claude-x", False, f"{FIRST} messages"),
+    # A default that does not speak the client's dialect is translated to.
+    ("messages", "local:llama3", "claude-x", "local", "llama3", True, "routing.default"),
+    ("messages", "open", "claude-x", "open", "claude-x", False, "routing.default"),
+    ("responses", "main", "claude-x", "main", "claude-x", False, "routing.default"),
+    # What cannot be translated is no default for it.
     ("embeddings", "main:claude-x", "text-3", "open", "text-3", False, f"{FIRST} embeddings"),
 ]
 
@@ -81,11 +84,9 @@ def test_a_request_goes_where_its_words_say(
 @pytest.mark.parametrize(
     ("api", "asked", "provider"),
     [
-        ("messages", "open:gpt-6", "open"),
-        ("messages", "small", "open"),
-        ("chat", "main:claude-x", "main"),
-        ("chat", "fast", "main"),
         ("embeddings", "local:x", "local"),
+        ("embeddings", "main:x", "main"),
+        ("embeddings", "fast", "main"),
     ],
 )
 def test_a_provider_that_was_named_is_never_replaced(api: str, asked: str, provider: str) -> None:
@@ -102,11 +103,69 @@ def test_a_provider_that_was_named_is_never_replaced(api: str, asked: str, provi
     assert "It serves /v1/" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("api", "asked", "provider", "spoken"),
+    [
+        ("messages", "claude-x", "main", "messages"),
+        ("messages", "open:gpt-6", "open", "responses"),
+        ("messages", "local:x", "local", "chat"),
+        ("chat", "main:claude-x", "main", "messages"),
+        ("responses", "local:x", "local", "chat"),
+        ("gemini", "main:claude-x", "main", "messages"),
+        ("count_tokens", "main:claude-x", "main", "count_tokens"),
+        ("count_tokens", "local:x", "local", ""),
+    ],
+)
+def test_a_provider_is_spoken_to_in_a_dialect_of_its_own(
+    api: str, asked: str, provider: str, spoken: str
+) -> None:
+    """The client's if it is served, else the provider's first; counts are estimated if need be."""
+    found = resolve(ENDPOINTS, "", api, asked)
+    assert (found.endpoint.name, found.spoken) == (provider, spoken)
+
+
 def test_an_api_that_nobody_serves_is_refused() -> None:
-    only = {"local": ENDPOINTS["local"]}
-    for default in ("", "local", "local:x"):
-        with pytest.raises(GatewayError, match="/v1/messages"):
-            resolve(only, default, "messages", "m")
+    only = {"main": ENDPOINTS["main"]}
+    for default in ("", "main", "main:x"):
+        with pytest.raises(GatewayError, match="/v1/embeddings"):
+            resolve(only, default, "embeddings", "m")
+
+
+# --- chains ---------------------------------------------------------------------------------------
+
+RULES = [
+    RouteRule(model="team-*", targets=["main:claude-y", "open:gpt-6", "main:claude-y", "local"]),
+    RouteRule(model="solo", targets=["local:fast"]),
+]
+
+
+def targets(asked: str, *, api: str = "messages", fallbacks: tuple[str, ...] = ()) -> list[str]:
+    found = chain(ENDPOINTS, "main", api, asked, RULES, fallbacks)
+    return [f"{route.endpoint.name}:{route.model}" for route in found]
+
+
+def test_a_route_is_its_targets_in_order_each_once() -> None:
+    assert targets("team-a") == ["main:claude-y", "open:gpt-6", "local:team-a"]
+    assert targets("solo", fallbacks=("main",)) == ["local:qwen:8b"]
+
+
+def test_fallbacks_follow_whatever_else_was_chosen() -> None:
+    assert targets("claude-x") == ["main:claude-x"]
+    fallbacks = ("open:gpt-6", "main", "local:small")
+    assert targets("claude-x", fallbacks=fallbacks) == [
+        "main:claude-x",
+        "open:gpt-6",
+        "local:small",
+    ]
+    assert targets("open:gpt-5", fallbacks=fallbacks)[0] == "open:gpt-5"
+
+
+def test_targets_that_cannot_take_the_api_are_passed_over() -> None:
+    fallbacks = ("local", "open")
+    assert targets("open:m", api="embeddings", fallbacks=fallbacks) == ["open:m"]
+    rules = [RouteRule(model="vec", targets=["open:text-3", "main", "open:text-4"])]
+    found = chain(ENDPOINTS, "", "embeddings", "vec", rules)
+    assert [route.model for route in found] == ["text-3", "text-4"]
 
 
 @given(st.text(max_size=30))

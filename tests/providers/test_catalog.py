@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from lynkr.config.settings import Provider, Settings
+from lynkr.config.settings import Catalog, Provider, Settings
 from lynkr.errors import ConfigError
 from lynkr.providers.catalog import (
-    Endpoint,
-    Origin,
+    CREDENTIAL_HEADERS,
     check,
     discover,
     endpoint,
@@ -16,130 +17,16 @@ from lynkr.providers.catalog import (
     kinds,
     looked_for,
 )
+from lynkr.providers.kinds import API_NAMES
 from lynkr.wire.apis import APIS
-from tests.providers.suite import ProviderSuite
+from tests.providers.suite import ProviderSuite, provider_of
 
 
 class TestEveryKind(ProviderSuite):
     """The compliance suite, over each entry of the catalog."""
 
 
-def made(
-    kind: str = "openai", *, environ: dict[str, str] | None = None, **given: object
-) -> Endpoint:
-    return endpoint("p", Provider(kind=kind, **given), environ or {})  # type: ignore[arg-type]
-
-
-# --- addresses ----------------------------------------------------------------------------------
-
-ADDRESSES = [
-    # base_url -> origin, path of chat, host
-    ("", "https://api.openai.com:443", "/v1/chat/completions", "api.openai.com"),
-    ("http://h", "http://h:80", "/v1/chat/completions", "h"),
-    ("http://h/", "http://h:80", "/v1/chat/completions", "h"),
-    ("http://h:80", "http://h:80", "/v1/chat/completions", "h"),
-    ("https://h", "https://h:443", "/v1/chat/completions", "h"),
-    ("https://h:443/v1", "https://h:443", "/v1/chat/completions", "h"),
-    ("http://h:443", "http://h:443", "/v1/chat/completions", "h:443"),
-    ("https://h:80", "https://h:80", "/v1/chat/completions", "h:80"),
-    ("https://h:8443", "https://h:8443", "/v1/chat/completions", "h:8443"),
-    ("http://h/v1", "http://h:80", "/v1/chat/completions", "h"),
-    ("http://h/v1/", "http://h:80", "/v1/chat/completions", "h"),
-    ("http://h/v1///", "http://h:80", "/v1/chat/completions", "h"),
-    ("http://h/api/v2", "http://h:80", "/api/v2/chat/completions", "h"),
-    ("http://h/openai", "http://h:80", "/openai/chat/completions", "h"),
-    ("http://H.Example/v1", "http://h.example:80", "/v1/chat/completions", "h.example"),
-    ("http://127.0.0.1:11434", "http://127.0.0.1:11434", "/v1/chat/completions", "127.0.0.1:11434"),
-    ("http://[::1]", "http://[::1]:80", "/v1/chat/completions", "[::1]"),
-    ("https://[2001:DB8::1]:8443/v1", "https://[2001:db8::1]:8443", "/v1/chat/completions",
-     "[2001:db8::1]:8443"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("base_url", "origin", "path", "host"), ADDRESSES)
-def test_a_base_url_becomes_an_origin_a_path_and_a_host(
-    base_url: str, origin: str, path: str, host: str
-) -> None:
-    """With or without a path, a slash, a port: what was meant is what is called. The usual port of
-    a scheme is not named in the host (RFC 9110, 7.2)."""
-    there = made(base_url=base_url)
-    assert str(there.origin) == origin
-    assert there.request_lines["chat"] == path.encode()
-    assert there.host_line == f"host: {host}\r\n".encode()
-    assert there.models_path == path.replace("/chat/completions", "/models")
-
-
-def test_equal_addresses_share_an_origin() -> None:
-    """And with it a pool, whatever the path and the spelling."""
-    one, other = made(base_url="https://h/v1"), made("anthropic", base_url="https://H:443/x/")
-    assert one.origin == other.origin == Origin("https", "h", 443)
-    assert hash(one.origin) == hash(other.origin)
-    assert one.origin != made(base_url="http://h:443").origin
-
-
-def test_apis_beyond_the_kinds_usual_ones_get_the_usual_path() -> None:
-    there = made("openai-compatible", base_url="http://h/x", apis=["messages", "chat"])
-    assert there.request_lines == {"messages": b"/x/messages", "chat": b"/x/chat/completions"}
-    assert set(made(apis=["chat"]).request_lines) == {"chat"}
-
-
-# --- credentials --------------------------------------------------------------------------------
-
 ENVIRON = {"OPENAI_API_KEY": "sk-env", "ANTHROPIC_API_KEY": "sk-ant"}
-
-CREDENTIALS = [
-    # auth, api_key, environ -> auth, line
-    ("", "", {}, "none", b""),
-    ("", "sk-file", {}, "key", b"authorization: Bearer sk-file\r\n"),
-    ("", "", ENVIRON, "key", b"authorization: Bearer sk-env\r\n"),
-    ("", "sk-file", ENVIRON, "key", b"authorization: Bearer sk-file\r\n"),
-    ("key", "", ENVIRON, "key", b"authorization: Bearer sk-env\r\n"),
-    ("", "", {"OPENAI_API_KEY": ""}, "none", b""),
-    ("client", "sk-file", ENVIRON, "client", b""),
-    ("none", "sk-file", ENVIRON, "none", b""),
-]
-
-
-@pytest.mark.parametrize(("auth", "api_key", "environ", "mode", "line"), CREDENTIALS)
-def test_a_key_is_the_files_before_the_environments(
-    auth: str, api_key: str, environ: dict[str, str], mode: str, line: bytes
-) -> None:
-    there = made(auth=auth, api_key=api_key, environ=environ)
-    assert (there.auth, there.key_lines) == (mode, line)
-
-
-def test_a_key_goes_into_the_kinds_own_header() -> None:
-    assert made("anthropic", api_key="k").key_lines == b"x-api-key: k\r\n"
-
-
-@pytest.mark.parametrize("key", ["sk-1\n", "sk-1\r\nx-evil: 1", "sk-\x00"])
-@pytest.mark.parametrize("where", ["file", "environment"])
-def test_a_key_that_is_no_header_value_is_a_problem(key: str, where: str) -> None:
-    """A key read from a file ends in a line break; sent like that it splits the request's head."""
-    provider = Provider(kind="openai", api_key=key if where == "file" else "")
-    problems = check(Settings(providers={"p": provider}), {"OPENAI_API_KEY": key})
-    assert [problem.key for problem in problems] == ["providers.p.api_key"]
-    assert key not in str(problems)
-
-
-# --- the rest of an endpoint --------------------------------------------------------------------
-
-
-def test_headers_keep_their_spelling_and_are_known_in_lower_case() -> None:
-    there = made("anthropic", headers={"X-Team": "one", "Accept": "a: b"})
-    assert there.default_headers == ((b"anthropic-version", b"anthropic-version: 2023-06-01\r\n"),)
-    assert there.forced_headers == (
-        (b"x-team", b"X-Team: one\r\n"),
-        (b"accept", b"Accept: a: b\r\n"),
-    )
-
-
-def test_aliases_and_models_are_carried_over() -> None:
-    there = made(models={"fast": "gpt-6"})
-    assert there.aliases == {"fast": "gpt-6"}
-    assert there.models == tuple(kinds()["openai"].models)
-    assert (there.name, there.kind) == ("p", "openai")
-
 
 # --- a configuration ----------------------------------------------------------------------------
 
@@ -216,11 +103,126 @@ def test_a_file_that_names_providers_is_the_whole_truth() -> None:
     assert list(endpoints(settings, ENVIRON)) == ["p"]
 
 
-def test_the_variables_looked_for_are_those_of_the_catalog() -> None:
-    assert set(looked_for()) == {name for kind in kinds().values() for name in kind.key_env}
-    for variable in looked_for():
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"GROQ_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}, ["anthropic", "groq"]),
+        ({"ZAI_API_KEY": "k", "OPENAI_API_KEY": "k"}, ["openai", "zai"]),
+        ({"GEMINI_API_KEY": "k"}, ["gemini"]),
+        ({"GEMINI_API_KEY": "k", "GOOGLE_API_KEY": "k"}, ["gemini"]),
+        ({"AWS_BEARER_TOKEN_BEDROCK": "k"}, ["bedrock"]),
+        ({"AWS_BEARER_TOKEN_BEDROCK": "k", "AWS_REGION": "eu-west-1"}, ["bedrock"]),
+        ({"AWS_REGION": "eu-west-1"}, []),
+        ({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "k"}, []),
+        ({"GOOGLE_CLOUD_PROJECT": "p", "CLOUD_ML_REGION": "global"}, []),
+        ({"AZURE_OPENAI_API_KEY": "k"}, []),
+        ({"AZURE_OPENAI_API_KEY": "k", "AZURE_RESOURCE_NAME": "mine"}, ["azure-openai"]),
+        (
+            {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://m.openai.azure.com/"},
+            ["azure-openai"],
+        ),
+        ({"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "ftp://m"}, []),
+        ({"DATABRICKS_TOKEN": "k"}, []),
+        ({"DATABRICKS_TOKEN": "k", "DATABRICKS_HOST": "adb-1.azuredatabricks.net"}, ["databricks"]),
+        ({"OLLAMA_API_KEY": "k"}, []),
+        ({"VLLM_API_KEY": "k"}, []),
+    ],
+)
+def test_a_key_makes_a_provider_when_its_address_is_whole(
+    environ: dict[str, str], names: list[str]
+) -> None:
+    """A region or an access key of AWS says nothing of an intention to use a model there."""
+    found = discover(environ)
+    assert list(found) == names
+    for name, provider in found.items():
+        made = endpoint(name, provider, environ)
+        assert made.key_lines
+        assert made.origin.host
+        assert "{" not in str(made.origin)
+
+
+def test_the_variables_looked_for_are_enough_alone() -> None:
+    found = looked_for()
+    assert found[:2] == ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"]
+    assert len(set(found)) == len(found) > 12
+    for variable in found:
         assert list(discover({variable: "k"})) != []
+    every = {variable for kind in kinds().values() for variable in kind.key_env}
+    assert not [v for v in every - set(found) if discover({v: "k"})]
 
 
 def test_every_api_is_served_by_some_kind() -> None:
-    assert {api for kind in kinds().values() for api in kind.paths} == {*APIS, "models"}
+    served = {api for kind in kinds().values() for api in kind.served()}
+    assert served == set(API_NAMES)
+    assert set(APIS) <= served
+
+
+def test_every_kind_sends_its_key_in_a_header_that_counts_as_a_credential() -> None:
+    """What the list lacks could be logged, or pass from a client to a stranger."""
+    assert {kind.auth.header.encode() for kind in kinds().values()} == set(CREDENTIAL_HEADERS)
+
+
+# --- problems of addresses, keys and words --------------------------------------------------------
+
+WORSE = [
+    ({"kind": "vertex"}, ["providers.p.project"]),
+    ({"kind": "vertex", "project": "p"}, []),
+    ({"kind": "bedrock"}, []),
+    ({"kind": "bedrock", "auth": "key"}, []),
+    ({"kind": "azure-openai", "api_key": "k"}, ["providers.p.resource"]),
+    ({"kind": "azure-openai", "api_key": "k", "base_url": "https://h/openai/v1"}, []),
+    ({"kind": "azure-openai", "resource": "r"}, ["providers.p.api_key"]),
+    ({"kind": "azure-openai", "api_key": "k", "resource": "a/b"}, ["providers.p.resource"]),
+    ({"kind": "azure-openai", "api_key": "k", "resource": "evil.com/"}, ["providers.p.resource"]),
+    ({"kind": "bedrock", "region": "x:1"}, ["providers.p.region"]),
+    ({"kind": "bedrock", "region": "{region}"}, ["providers.p.region"]),
+    ({"kind": "openai", "api_key": "k", "region": "eu"}, ["providers.p.region"]),
+    ({"kind": "databricks", "api_key": "k"}, ["providers.p.base_url"]),
+    ({"kind": "openai", "api_keys": ["a", "b\n"]}, ["providers.p.api_keys"]),
+    ({"kind": "openai", "api_keys": ["a", "ü"]}, ["providers.p.api_keys"]),
+    ({"kind": "openai", "api_keys": ["a", "b"]}, []),
+    ({"kind": "openai", "api_key": "k", "capabilities": ["image"]}, ["providers.p.capabilities"]),
+    ({"kind": "openai", "api_key": "k", "drops": ["top_k", ""]}, ["providers.p.drops"]),
+    ({"kind": "openai", "api_key": "k", "apis": ["gemini", "converse"]}, []),
+    ({"kind": "demo", "apis": ["chat_stream"]}, ["providers.p.apis"]),
+]
+
+
+@pytest.mark.parametrize(("provider", "keys"), WORSE)
+def test_each_new_setting_is_judged(provider: dict[str, object], keys: list[str]) -> None:
+    settings = Settings(providers={"p": Provider(**provider)})  # type: ignore[arg-type]
+    problems = check(settings, {})
+    assert [problem.key for problem in problems] == keys
+    assert all(problem.reason and problem.fix for problem in problems)
+    assert "ü" not in str(problems)
+
+
+@pytest.mark.parametrize(
+    ("environ", "key"),
+    [
+        ({"AZURE_OPENAI_ENDPOINT": "http://u:p@[h"}, "providers.p.base_url"),
+        ({"AZURE_RESOURCE_NAME": "a/b"}, "providers.p.resource"),
+    ],
+)
+def test_what_the_environment_says_is_judged_too(environ: dict[str, str], key: str) -> None:
+    settings = Settings(providers={"p": Provider(kind="azure-openai", api_key="k")})
+    problems = check(settings, environ)
+    assert [problem.key for problem in problems][:1] == [key]
+    assert "u:p" not in str(problems)
+
+
+def test_the_file_of_models_is_read_with_the_configuration(tmp_path: Path) -> None:
+    """What is wrong with it is known at once, and what is right counts at every endpoint."""
+    file = tmp_path / "models.toml"
+    file.write_text("[demo.models.lynkr-demo]\noutput_tokens_max = 7\n")
+    settings = Settings(
+        providers={"p": provider_of("demo")}, catalog=Catalog(models_file=str(file))
+    )
+    assert check(settings, {}) == []
+    assert endpoints(settings, {})["p"].output_limit("lynkr-demo") == 7
+    file.write_text("[demo.models.lynkr-demo]\noutput_tokens = 7\n")
+    (problem,) = check(settings, {})
+    assert problem.key == "catalog.models_file"
+    assert "output_tokens" in problem.reason
+    with pytest.raises(ConfigError):
+        endpoints(settings, {})

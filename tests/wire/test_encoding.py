@@ -13,8 +13,8 @@ import pytest
 import zstandard
 
 from lynkr.wire import encoding
+from lynkr.wire.chat.format import FORMAT
 from lynkr.wire.encoding import INFLATED_BYTES_MAX, PIECE_BYTES_MAX, TooLargeError, decoder_for
-from lynkr.wire.openai_chat import FORMAT
 
 
 def _raw_deflate(data: bytes) -> bytes:

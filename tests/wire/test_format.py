@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lynkr.wire.apis import APIS, BY_PATH
+from lynkr.wire.apis import APIS, BY_PATH, STREAM_VERB
 from lynkr.wire.format import Count, report_reader, table, text
 
 
@@ -134,13 +134,16 @@ def test_any_ascii_is_read(value: bytes) -> None:
 
 
 def test_each_route_is_found_by_name_and_by_path() -> None:
-    assert set(APIS) == {"messages", "count_tokens", "chat", "responses", "embeddings"}
+    assert set(APIS) == {"messages", "count_tokens", "chat", "responses", "embeddings", "gemini"}
     for name, api in APIS.items():
         assert api.name == name
         assert BY_PATH[api.path] is api
-        assert api.path.startswith(b"/v1/")
-        assert api.shown_path.encode() == api.path
-    assert len(BY_PATH) == len(APIS)
+        if not api.model_in_path:
+            assert api.path.startswith(b"/v1/")
+            assert api.shown_path.encode() == api.path
+    assert APIS["gemini"].shown_path == "/v1beta/models/{model}:generateContent"
+    assert BY_PATH[STREAM_VERB] is BY_PATH[b":generateContent"] is APIS["gemini"]
+    assert len(BY_PATH) == len(APIS) + 1  # the one has a path of its own for streams
 
 
 @pytest.mark.parametrize("api", APIS.values(), ids=APIS.keys())

@@ -1,0 +1,47 @@
+"""What outlives a configuration and a call: how each target has been doing, and what was kept.
+
+Per worker, in memory, bounded. Losing it costs a failed try or a cold prompt cache, nothing more;
+a forgotten conversation is the one thing a client is told about.
+"""
+
+from __future__ import annotations
+
+from lynkr.config.settings import Failover
+from lynkr.gateway.conversations import Conversations
+from lynkr.policies.breaker import Breaker
+from lynkr.policies.failover import RetryBudget
+from lynkr.policies.keys import KeyPool
+
+TARGETS_MAX = 4096  # (provider, model) pairs; model names are the clients' choice
+
+
+class Standing:
+    """Shared by all configurations that a worker has had."""
+
+    def __init__(self) -> None:
+        self.budget = RetryBudget()
+        self.conversations = Conversations()
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._keys: dict[tuple[str, tuple[bytes, ...]], KeyPool] = {}
+
+    def breaker(self, provider: str, model: str, settings: Failover) -> Breaker:
+        """The breaker of a target; made closed when the target is new."""
+        found = self._breakers.get((provider, model))
+        if found is None:
+            if len(self._breakers) >= TARGETS_MAX:
+                self._breakers.clear()
+            found = Breaker(settings.breaker_failures, settings.breaker_open_s)
+            self._breakers[provider, model] = found
+        found.configure(settings.breaker_failures, settings.breaker_open_s)
+        return found
+
+    def keys(self, provider: str, lines: tuple[bytes, ...]) -> KeyPool:
+        """The pool of a provider's keys, which knows those that were refused lately."""
+        found = self._keys.get((provider, lines))
+        if found is None:
+            self._keys = {key: pool for key, pool in self._keys.items() if key[0] != provider}
+            found = self._keys[provider, lines] = KeyPool(lines)
+        return found
+
+    def breakers(self) -> dict[tuple[str, str], Breaker]:
+        return self._breakers
