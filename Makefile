@@ -44,6 +44,7 @@ lock:
 docs: build
 	@$(BIN)/python -m lynkr config-schema > docs/lynkr.schema.json
 	@$(BIN)/python -m lynkr cli-reference > docs/cli.md
+	@$(BIN)/python -m tests.conformance > docs/conformance.md
 
 clean:
 	rm -rf $(VENV) build *.egg-info lynkr/_native/*.c lynkr/_native/*.so

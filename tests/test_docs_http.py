@@ -18,6 +18,7 @@ from lynkr.providers.catalog import endpoints
 from lynkr.server.banner import banner
 from lynkr.telemetry.metrics import FAMILIES, POOL_STATES, Gauges, Metrics, expose, merge
 from lynkr.wire.apis import APIS
+from tests import conformance
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -205,7 +206,7 @@ def test_the_readme_shows_what_is_printed_at_start(tmp_path: Path) -> None:
 
 # --- links ------------------------------------------------------------------------------------
 
-FOLDERS = ("", "docs/", "deploy/", "perf/")
+FOLDERS = ("", "docs/", "docs/clients/", "deploy/", "perf/")
 PAGES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}*.md"))
 
 
@@ -232,3 +233,7 @@ def test_each_tolerated_loss_is_documented_with_its_reason() -> None:
     table = page("translation.md").partition("## What is left out")[2]
     documented = {name: cells[0] for name, cells in rows(table).items()}
     assert documented == losses.reasons("any")
+
+
+def test_the_conformance_page_is_what_the_tests_run() -> None:
+    assert page("conformance.md") == conformance.page(), "make docs"

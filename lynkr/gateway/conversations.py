@@ -15,7 +15,7 @@ import msgspec
 from lynkr.wire.message import Message
 
 KEPT_MAX = 1000  # per key
-BYTES_MAX = 256 * 1024 * 1024  # all keys together
+BYTES_MAX = 64 * 1024 * 1024  # all keys together, as they came; decoded about five times that
 AGE_S_MAX = 6 * 3600.0
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lynkr.gateway.translate import counted
 from lynkr.wire.codec import codec
-from lynkr.wire.jsontext import dumps
 from lynkr.wire.tokens import request_tokens
 
 
@@ -12,5 +12,4 @@ def estimate(body: bytes) -> bytes:
 
     The reply is marked by ``x-lynkr-estimated``; its number is one, not a count.
     """
-    request = codec("anthropic_messages").decode_request(body, "", False)
-    return dumps({"input_tokens": request_tokens(request)})
+    return counted(request_tokens(codec("anthropic_messages").decode_request(body, "", False)))

@@ -42,6 +42,7 @@ from lynkr.wire.assembled import Assembly
 from lynkr.wire.format import Api, Reading
 from lynkr.wire.message import Request
 
+ESTIMATED = b"x-lynkr-estimated: true\r\n"
 EVENT_TYPES = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 
 
@@ -284,11 +285,10 @@ class Exchange:
                 )
             )
             return
-        if translation.failure is not None:
-            self.error = translation.failure.code or translation.failure.kind
-            self.error_source = "upstream"
-        elif translation.reply is not None:
+        if translation.reply is not None:
             keep_reply(self, translation, translation.reply.parts)
+        if translation.estimated:
+            self.reply_status, self.lines = 200, ESTIMATED + self.lines
         head, _ = translated_head(
             self.reply_status,
             self.lines,
@@ -319,7 +319,7 @@ class Exchange:
         """End the call with a reply that needs no provider."""
         assert self.planned is not None
         head, _ = translated_head(
-            200, b"x-lynkr-estimated: true\r\n", self.request, self.planned, self.request_id, 0, (),
+            200, ESTIMATED, self.request, self.planned, self.request_id, 0, (),
             streamed=False, length=len(body),
         )  # fmt: skip
         self.reply_status = 200

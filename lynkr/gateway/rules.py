@@ -123,13 +123,20 @@ class Rules:
         plan = cleaning = None
         if not spoken:
             lane = "estimate"
+            counter = next(
+                (api for api in endpoint.apis_for(route.model) if endpoint.path_of(f"{api}_count")),
+                "",
+            )
+            if counter:
+                lane, spoken = "translate", f"{counter}_count"
+                plan = msgspec.structs.replace(self._translation(route, counter), counting=True)
         elif spoken != route.api:
             lane = "translate"
-            plan = self._translation(route)
+            plan = self._translation(route, spoken)
         else:
             lane = "edit" if rewritten else "splice"
             if spoken in TRANSLATED and len(self.endpoints) > 1:
-                cleaning = self._translation(route)
+                cleaning = self._translation(route, spoken)
         in_body = rewritten and plan is None and not APIS[route.api].model_in_path
         # Towards the client the reply names what it asked for, unless a translation does it anyway.
         rename = token if rewritten and plan is None else None
@@ -170,18 +177,18 @@ class Rules:
             following=following,
         )
 
-    def _translation(self, route: Route) -> Plan:
+    def _translation(self, route: Route, spoken: str) -> Plan:
         endpoint = route.endpoint
         return Plan(
-            client=TRANSLATED[route.api],
-            spoken=TRANSLATED[route.spoken],
+            client=APIS[route.api].format.name,
+            spoken=TRANSLATED[spoken],
             target=Target(
                 model=route.model,
                 capabilities=endpoint.capabilities_for(route.model),
                 output_tokens_max=endpoint.output_limit(route.model),
                 missing_signature=endpoint.missing_signature,
             ),
-            drops=tolerated(TRANSLATED[route.spoken]) | endpoint.drops,
+            drops=tolerated(TRANSLATED[spoken]) | endpoint.drops,
             provider=endpoint.name,
         )
 

@@ -22,6 +22,7 @@ class Standing:
         self.budget = RetryBudget()
         self.conversations = Conversations()
         self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._opened: dict[str, int] = {}
         self._keys: dict[tuple[str, tuple[bytes, ...]], KeyPool] = {}
 
     def breaker(self, provider: str, model: str, settings: Failover) -> Breaker:
@@ -30,7 +31,11 @@ class Standing:
         if found is None:
             if len(self._breakers) >= TARGETS_MAX:
                 self._breakers.clear()
-            found = Breaker(settings.breaker_failures, settings.breaker_open_s)
+            found = Breaker(
+                settings.breaker_failures,
+                settings.breaker_open_s,
+                lambda: self._opened_one(provider),
+            )
             self._breakers[provider, model] = found
         found.configure(settings.breaker_failures, settings.breaker_open_s)
         return found
@@ -43,5 +48,9 @@ class Standing:
             found = self._keys[provider, lines] = KeyPool(lines)
         return found
 
-    def breakers(self) -> dict[tuple[str, str], Breaker]:
-        return self._breakers
+    def breakers_opened(self) -> dict[str, int]:
+        """How often breakers have opened, by provider."""
+        return dict(self._opened)
+
+    def _opened_one(self, provider: str) -> None:
+        self._opened[provider] = self._opened.get(provider, 0) + 1

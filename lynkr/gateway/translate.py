@@ -14,14 +14,23 @@ import msgspec
 from lynkr.errors import GatewayError
 from lynkr.wire.assembled import Assembly, merged, played
 from lynkr.wire.codec import Codec, Context, Losses, Target, codec
+from lynkr.wire.counting import answer, question
 from lynkr.wire.encoding import decoder_for
 from lynkr.wire.events import Event, Failed, Finish, Start, Used
+from lynkr.wire.jsontext import dumps
 from lynkr.wire.message import Failure, ReplyFacts, Request, Response, Usage
 from lynkr.wire.plain_tools import Restorer, ToolNames, simplified
+from lynkr.wire.tokens import request_tokens
 
 # A translated reply's codes for what the gateway itself found wrong with it.
 TRUNCATED = "upstream_truncated"
 PROTOCOL = "upstream_protocol"
+_NO_SUCH_CALL = (404, 405, 501)  # older servers, and proxies, that do not know the counting call
+
+
+def counted(tokens: int) -> bytes:
+    """The reply to ``/v1/messages/count_tokens``."""
+    return dumps({"input_tokens": tokens})
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -32,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True):
     target: Target
     drops: frozenset[str]  # names of losses that the catalog tolerates here
     provider: str  # for messages
+    counting: bool = False  # the provider is asked for a token count, not for a reply
 
 
 class Translation:
@@ -53,15 +63,23 @@ class Translation:
             custom = "custom_tools" in plan.target.capabilities
             plain, names = simplified(request, losses, custom=custom)
         self.body = self._spoken.encode_request(plain, plan.target, losses)
+        if plan.counting:
+            self.body = question(plan.spoken, self.body, plan.target.model)
         for loss in losses.found:
             if loss.name not in plan.drops and general(loss.field) not in plan.drops:
                 raise cannot_carry(loss.name, loss.field, plan)
         self.dropped = tuple(dict.fromkeys(loss.name for loss in losses.found))
         self._names = names
+        self._plan = plan
         self.context = Context(
-            asked, call_id=call_id, created=created, model=asked.model or plan.target.model
+            asked,
+            call_id=call_id,
+            created=created,
+            model=asked.model or plan.target.model,
+            tools=plain.tools,
         )
         self.facts = ReplyFacts()
+        self.estimated = False  # a count that the provider did not give after all
         self.failure: Failure | None = None  # of an error reply, or one inside a stream
         self.reply: Response | None = None  # of a reply that came whole
 
@@ -79,6 +97,11 @@ class Translation:
         ``streamed``: the body is a stream although the client wanted none. Raises ``ValueError``
         when a good reply is none of its dialect.
         """
+        if self._plan.counting and (status == 200 or status in _NO_SUCH_CALL):
+            self.estimated = status != 200
+            if self.estimated:
+                return counted(request_tokens(self.asked)), False
+            return counted(answer(self._plan.spoken, body)), False
         if status >= 400:
             self.failure = self._spoken.decode_error(status, body)
             return self._client.encode_error(self.failure, request_id), False
@@ -92,7 +115,7 @@ class Translation:
                 raise ValueError(failure.message if failure is not None else "it is not whole")
             response = assembly.response()
         else:
-            response = self._spoken.decode_response(body, self.context)
+            response = self._decoded(body)
         self.facts = ReplyFacts(
             response.model, response.stop.native or response.stop.reason, "", response.usage
         )
@@ -102,6 +125,17 @@ class Translation:
             encoder = self._client.stream_encoder(self.context)
             return encoder.encode(played(response)), True
         return self._client.encode_response(response, self.context), False
+
+    def _decoded(self, body: bytes) -> Response:
+        """A whole reply. Some servers answer with status 200 and an error, and its words say more
+        than that they are no reply."""
+        try:
+            return self._spoken.decode_response(body, self.context)
+        except ValueError:
+            told = self._spoken.decode_error(502, body).message
+            if told == self._spoken.decode_error(502, b"").message:
+                raise
+            raise ValueError(told.rstrip(".")) from None
 
     def error(self, failure: Failure, request_id: str) -> bytes:
         return self._client.encode_error(failure, request_id)

@@ -11,6 +11,7 @@ clock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 State = Literal["closed", "open", "half_open"]
@@ -19,15 +20,17 @@ State = Literal["closed", "open", "half_open"]
 class Breaker:
     """State of one target. ``failures_max`` 0 switches it off."""
 
-    __slots__ = ("_failures", "_failures_max", "_open_s", "_probing", "_retry_at", "opened_total")
+    __slots__ = ("_failures", "_failures_max", "_open_s", "_opened", "_probing", "_retry_at")
 
-    def __init__(self, failures_max: int, open_s: float) -> None:
+    def __init__(
+        self, failures_max: int, open_s: float, opened: Callable[[], None] | None = None
+    ) -> None:
         self._failures_max = failures_max
         self._open_s = open_s
         self._failures = 0
         self._retry_at = 0.0  # 0: closed
         self._probing = False
-        self.opened_total = 0
+        self._opened = opened  # told each time it opens
 
     def configure(self, failures_max: int, open_s: float) -> None:
         self._failures_max = failures_max
@@ -67,7 +70,7 @@ class Breaker:
         self._failures += 1
         if self._failures_max == 0 or (self._failures < self._failures_max and not self._probing):
             return
-        if self._retry_at <= now:
-            self.opened_total += 1
+        if self._retry_at <= now and self._opened is not None:
+            self._opened()
         self._probing = False
         self._retry_at = now + max(self._open_s, min(retry_after_s or 0.0, 20 * self._open_s))

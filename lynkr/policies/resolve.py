@@ -1,10 +1,11 @@
 """Which providers and models a request goes to: a pure function of its API and model name.
 
 In order: a provider named in the model (``main:claude-sonnet-4-5``), a route of the configuration,
-an alias, ``routing.default``, the first provider that serves the API as it is, the first that can
-be translated to. A model that the user chose is never replaced by another one, except where the
-configuration says so: an alias, a route, or a default that names a model. What follows the first
-target is used only when that one fails, and only what the configuration lists.
+an alias, ``routing.default``, the first provider that has a model of that name, the first that
+serves the API as it is, the first that can be translated to. A model that the user chose is never
+replaced by another one, except where the configuration says so: an alias, a route, or a default
+that names a model. What follows the first target is used only when that one fails, and only what
+the configuration lists.
 """
 
 from __future__ import annotations
@@ -98,6 +99,12 @@ def resolve(
             target = asked
         if spoken_to(endpoints[name], api, target) is not None:
             return _checked(endpoints[name], api, target, asked, "routing.default")
+    if asked and len(endpoints) > 1 and api != "embeddings":
+        knowing = [endpoint for endpoint in endpoints.values() if endpoint.knows(asked)]
+        native = [endpoint for endpoint in knowing if spoken_to(endpoint, api, asked) == api]
+        for endpoint in (*native, *knowing):
+            if spoken_to(endpoint, api, asked) is not None:
+                return _checked(endpoint, api, asked, asked, f"{endpoint.name} has this model")
     for endpoint in endpoints.values():
         if spoken_to(endpoint, api, asked) == api:
             return _checked(endpoint, api, asked, asked, f"first provider that serves {api}")

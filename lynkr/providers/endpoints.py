@@ -101,6 +101,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     def facts(self, model: str) -> ModelFacts | None:
         return facts(self.kind, model, self.own_models)
 
+    def knows(self, model: str) -> bool:
+        """Whether the model is one of this kind of provider's own, by its name."""
+        known = self.facts(model)
+        return known is not None and known.id != "*"
+
     def capabilities_for(self, model: str) -> frozenset[str]:
         """What an encoder may count on."""
         known = self.facts(model)
@@ -133,7 +138,7 @@ def endpoint(
     paths = {}
     for api in served:
         templates = kind.paths if api in kind.paths else USUAL_PATHS
-        for form in (api, f"{api}_stream"):
+        for form in (api, f"{api}_stream", f"{api}_count"):
             if form in templates:
                 paths[form] = filled(_joined(prefix, templates[form]), values)
     header, before = kind.auth.header, kind.auth.prefix

@@ -133,7 +133,10 @@ class Gateway:
         self._trusted = TrustedProxies(settings.server.trusted_proxies)
         self._limits = inbound_limits(settings.limits)
         self._metrics = Metrics(
-            self._gauges, pools=self._pool.gauges, log_lines_dropped=lambda: self._log.dropped_total
+            self._gauges,
+            pools=self._pool.gauges,
+            log_lines_dropped=lambda: self._log.dropped_total,
+            breakers_opened=self._standing.breakers_opened,
         )
         if (left := self._board.read(self._slot)) is not None:
             self._metrics.restore(left)

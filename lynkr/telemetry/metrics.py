@@ -16,7 +16,7 @@ folding again there would move counts between series from one scrape to the next
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -121,6 +121,10 @@ ERRORS = Family(
     "lynkr_errors_total", "Calls the gateway ended with an error.", ("source", "kind"), folds=1
 )
 ENDED = Family("lynkr_ended_total", "Calls by who ended them.", ("ended_by",))
+FAILOVERS = Family(
+    "lynkr_failovers_total", "Tries that failed and were followed by another one.", ("provider",)
+)
+BREAKERS = Family("lynkr_breaker_opened_total", "Circuit breakers that opened.", ("provider",))
 REQUEST_BYTES = Family("lynkr_request_bytes_total", "Bytes of request bodies received.")
 REPLY_BYTES = Family("lynkr_reply_bytes_total", "Bytes of reply bodies sent.")
 LOG_DROPPED = Family("lynkr_log_lines_dropped_total", "Log lines given up because of a slow disk.")
@@ -134,6 +138,7 @@ POOL_RETRIED = Family(
 FAMILIES = (
     *(REQUESTS, DURATION, FIRST_TOKEN, OVERHEAD, TOKENS, ERRORS, ENDED),
     *(REQUEST_BYTES, REPLY_BYTES, LOG_DROPPED, POOL_OPENED, POOL_REUSED, POOL_RETRIED),
+    *(FAILOVERS, BREAKERS),
 )
 POOL_STATES = ("active", "idle")
 
@@ -220,10 +225,12 @@ class Metrics:
         *,
         pools: Callable[[], Iterable[PoolGauge]] = tuple,
         log_lines_dropped: Callable[[], int] = int,
+        breakers_opened: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self.gauges = gauges
         self._pools = pools
         self._log_lines_dropped = log_lines_dropped
+        self._breakers_opened = breakers_opened
         self._series = {family.name: Series(family) for family in FAMILIES}
         self._cells: dict[tuple[str | int, ...], Cell] = {}
         self._seen: dict[tuple[str, Labels], int] = {}
@@ -263,6 +270,9 @@ class Metrics:
             histogram = self._overhead
             histogram[bisect_left(OVERHEAD_US, overhead_us)] += 1
             histogram[-1] += overhead_us
+        if record.failed_over:
+            for provider in record.failed_over:
+                self._series[FAILOVERS.name].row((_label(provider),))[0] += 1
         self._request_bytes[0] += record.request_bytes
         self._reply_bytes[0] += record.reply_bytes
         usage = record.usage
@@ -316,6 +326,8 @@ class Metrics:
             self._follow(POOL_REUSED, origin, pool.reused_total)
             self._follow(POOL_RETRIED, origin, pool.retried_total)
         self._follow(LOG_DROPPED, (), self._log_lines_dropped())
+        for provider, opened in self._breakers_opened().items():
+            self._follow(BREAKERS, (_label(provider),), opened)
         counters = {name: list(series.rows.items()) for name, series in self._series.items()}
         return _encoder.encode(
             Snapshot(

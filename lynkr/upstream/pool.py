@@ -134,8 +134,17 @@ class OriginPool:
         if not reusable or not self._usable(outbound, self._clock()):
             outbound.close()
             self._serve_waiting(None)
-        elif not self._serve_waiting(outbound):
+        else:
             self._idle.append(outbound)
+            if self._waiting:
+                # Not at once: the call that had it still reads from it what its reply was.
+                asyncio.get_running_loop().call_soon(self._hand_on)
+
+    def _hand_on(self) -> None:
+        """Give idle connections to those who wait."""
+        while self._waiting and (outbound := self.take()) is not None:
+            caller, _ = self._waiting.popleft()
+            caller.connected(outbound, reused=True)
 
     def closed(self, outbound: Outbound) -> None:
         """Called by the connection when its socket is gone."""

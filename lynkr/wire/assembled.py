@@ -134,7 +134,8 @@ class Assembly:
 
 
 def played(response: Response) -> list[Event]:
-    """The same reply, as events."""
+    """The same reply, as events. These have no place for ``extras`` (citations, annotations): what
+    comes as a stream has none either."""
     events: list[Event] = [Start(response.id, response.model, response.usage, response.created)]
     index = 0
     for part in response.parts:

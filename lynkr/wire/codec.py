@@ -22,7 +22,7 @@ import msgspec
 
 from lynkr.errors import GatewayError
 from lynkr.wire.events import Event
-from lynkr.wire.message import Failure, Request, Response
+from lynkr.wire.message import Failure, Request, Response, Tool
 
 # Where each codec lives. They are loaded on first use: a gateway that only splices never does.
 MODULES = {
@@ -45,6 +45,11 @@ class Target(msgspec.Struct, frozen=True):
     output_tokens_max: int | None = None  # the model's limit, where known
     output_tokens_default: int = 8192  # where the dialect demands a limit and the client set none
     missing_signature: str = ""  # Gemini: stands in for a thought signature that nobody has
+
+
+# Words that ask for what a model does anyway: no loss where the target has no place for them.
+USUAL_TIERS = ("", "auto", "default", "standard_only")
+USUAL_VERBOSITIES = ("", "medium")
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -82,8 +87,17 @@ class Losses:
 class Context:
     """One call, as its reply's codecs need to know it."""
 
-    def __init__(self, request: Request, *, call_id: str, created: int, model: str) -> None:
+    def __init__(
+        self,
+        request: Request,
+        *,
+        call_id: str,
+        created: int,
+        model: str,
+        tools: list[Tool] | None = None,
+    ) -> None:
         self.request = request  # as the client sent it
+        self.tools = request.tools if tools is None else tools  # as the target knows them
         self.created = created  # unix seconds, for dialects that date their replies
         self.model = model  # the name to show: the one the client asked for
         self.reply_id = ""  # what the client's encoder called the reply

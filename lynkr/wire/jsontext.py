@@ -1,5 +1,8 @@
 """JSON in and out for translated calls, exact where the fast parsers are not.
 
+What ``loads`` takes ``dumps`` can write, and whoever walks through it has stack enough: beyond
+``DEPTH_MAX`` levels it is refused (protobuf's readers, Google's among them, stop at a hundred).
+
 Integers of any size survive. So do lone surrogates (``"\\ud83d"``, which JavaScript writes when it
 cuts a string in the middle of an emoji): the fast parser refuses them, and the slow one takes over.
 """
@@ -8,11 +11,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 
 import msgspec
 
 from lynkr.wire.format import UNREADABLE
 
+DEPTH_MAX = 200
 _REFUSED = UNREADABLE + (UnicodeEncodeError,)  # noqa: RUF005  # a display would not compile
 _decode = msgspec.json.Decoder(object).decode
 _encode = msgspec.json.Encoder().encode
@@ -21,12 +26,15 @@ _encode = msgspec.json.Encoder().encode
 def loads(data: bytes | str) -> object:
     """Decoded JSON. Raises ``ValueError``."""
     try:
-        return _decode(data)
+        value = _decode(data)
     except _REFUSED:
         try:
-            return json.loads(data, parse_constant=_no_constant, parse_float=_finite)
+            value = json.loads(data, parse_constant=_no_constant, parse_float=_finite)
         except RecursionError:
             raise ValueError("nested too deeply") from None
+    if _brackets(data) > DEPTH_MAX and _is_deep(value):
+        raise ValueError("nested too deeply")
+    return value
 
 
 def dumps(value: object) -> bytes:
@@ -35,6 +43,33 @@ def dumps(value: object) -> bytes:
         return _encode(value)
     except (UnicodeEncodeError, OverflowError):
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _brackets(data: bytes | str) -> int:
+    """How deep it is at most."""
+    if isinstance(data, str):
+        return data.count("[") + data.count("{")
+    return data.count(b"[") + data.count(b"{")
+
+
+def _is_deep(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(DEPTH_MAX):
+        below: list[object] = []
+        for each in level:
+            if type(each) is dict:
+                inside: Iterable[object] = each.values()
+            elif type(each) is list:
+                inside = each
+            else:
+                continue  # the outermost value may be neither
+            for inner in inside:
+                if type(inner) is dict or type(inner) is list:
+                    below.append(inner)
+        if not below:
+            return False
+        level = below
+    return True
 
 
 def _no_constant(name: str) -> object:

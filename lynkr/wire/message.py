@@ -4,9 +4,9 @@ A codec reads its dialect into these and writes them out again. Three kinds of t
 without being understood, and are never lost on the way back to the dialect they came from:
 
 * ``extras``: fields the vocabulary has no word for, as decoded JSON. They belong to the dialect of
-  the request or reply (``Request.format``) and are echoed to it untouched; towards any other one
-  each is a loss (``codec.Losses``).
-* ``Opaque``: a whole part (block, item) of that dialect.
+  the request or reply (its ``format``) and are echoed to it untouched; towards any other one each
+  is a loss (``codec.Losses``).
+* ``Opaque``: a whole part (block, item) of a dialect, which it names itself.
 * ``Seal``: what a provider hides in its reasoning (signature, encrypted content, thought
   signature) and wants back unchanged. A seal remembers whose it is, so it survives a client of
   another dialect.
@@ -148,6 +148,7 @@ class Opaque(msgspec.Struct, kw_only=True):
 
     kind: str  # its `type`
     value: Json
+    format: str = ""  # name of the codec that read it; "": no reply can show it by itself
 
 
 class ToolResult(msgspec.Struct, kw_only=True):
@@ -305,6 +306,7 @@ class Response(msgspec.Struct, kw_only=True):
     stop: Stop
     usage: Usage = Usage()
     created: int | None = None  # unix seconds
+    format: str = ""  # name of the codec that decoded it
     extras: Json = {}
 
 

@@ -41,6 +41,7 @@ from lynkr.wire.message import (
     ToolReference,
     ToolResult,
 )
+from lynkr.wire.turns import PIECEMEAL, rejoined
 
 NAME_LENGTH_MAX = 64  # OpenAI, Gemini and Bedrock; Anthropic takes 128
 _REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
@@ -117,12 +118,19 @@ class ToolNames:
 def simplified(
     request: Request, losses: Losses, *, custom: bool = False, name_length_max: int = 64
 ) -> tuple[Request, ToolNames]:
-    """The request for a target of another dialect. ``custom``: the target has custom tools too."""
+    """The request for a target of another dialect, with the pieces of a stream that its client
+    kept apart put together (``turns.rejoined``). ``custom``: the target has custom tools too."""
+    if request.format in PIECEMEAL:
+        request = msgspec.structs.replace(request, messages=rejoined(request.messages))
     names = ToolNames(name_length_max)
     tools = [_plain(tool, names, custom) for tool in _introduced(_offered(request))]
     # Calls of tools that are no longer offered keep the names they would have had.
     written: frozenset[str] = _written_customs(request) if custom else frozenset()
-    messages = [_message(message, names, written) for message in request.messages]
+    messages = [
+        plain
+        for message in request.messages
+        if (plain := _message(message, names, written)).parts or not message.parts
+    ]
     choice = request.tool_choice
     if choice is not None and choice.mode == "tool" and choice.kind in _CALL_KINDS:
         choice = ToolChoice(
@@ -135,7 +143,7 @@ def simplified(
         msgspec.structs.replace(
             request,
             tools=tools,
-            messages=[message for message in messages if message.parts],
+            messages=messages,
             tool_choice=choice,
         ),
         names,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from lynkr.wire.message import Json, Message, Part, Role, ToolCall, ToolResult
+import msgspec
+
+from lynkr.wire.message import Json, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+
+# Dialects whose clients send a streamed reply back in the pieces in which it came: Google's SDKs
+# keep each chunk as a turn of its own.
+PIECEMEAL = frozenset(("gemini",))
 
 
 def as_turns(messages: list[Message], *, merge: bool = True) -> list[Message]:
@@ -42,6 +48,54 @@ def as_turns(messages: list[Message], *, merge: bool = True) -> list[Message]:
 
 def _behind_results(part: Part) -> bool:
     return not isinstance(part, ToolResult)  # sorting is stable
+
+
+def rejoined(messages: list[Message]) -> list[Message]:
+    """The assistant's turns in one piece each, as the model wrote them.
+
+    Neighbouring texts become one, and so do neighbouring thoughts up to a seal, which is that of
+    all of them. What has unknown fields stays by itself.
+    """
+    found: list[Message] = []
+    for message in messages:
+        last = found[-1] if found else None
+        if message.role != "assistant":
+            found.append(message)
+        elif last is None or last.role != "assistant" or last.extras or message.extras:
+            found.append(msgspec.structs.replace(message, parts=list(message.parts)))
+        else:
+            last.parts += message.parts
+    for message in found:
+        if message.role == "assistant":
+            message.parts = _runs(message.parts)
+    return found
+
+
+def _runs(parts: list[Part]) -> list[Part]:
+    runs: list[list[Part]] = []
+    for part in parts:
+        if runs and _continues(runs[-1][-1], part):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    return [_whole(run) if len(run) > 1 else run[0] for run in runs]
+
+
+def _continues(last: Part, part: Part) -> bool:
+    if isinstance(last, Text) and isinstance(part, Text):
+        return not (last.extras or part.extras)
+    if isinstance(last, Thinking) and isinstance(part, Thinking):
+        return last.seal is None and not (last.extras or part.extras)
+    return False
+
+
+def _whole(run: list[Part]) -> Part:
+    text = "".join(part.text for part in run if isinstance(part, (Text, Thinking)))
+    first, last = run[0], run[-1]
+    if isinstance(first, Thinking) and isinstance(last, Thinking):
+        return msgspec.structs.replace(first, text=text, seal=last.seal)
+    assert isinstance(first, Text)
+    return msgspec.structs.replace(first, text=text)
 
 
 def call_names(messages: list[Message]) -> dict[str, str]:

@@ -11,8 +11,10 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
+import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 from urllib.parse import unquote
 
@@ -96,17 +98,40 @@ class Fault:
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(frozen=True)
+class Instead:
+    """What comes in place of a reply."""
+
+    status: int  # 0: nothing comes, the connection is reset
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False  # the connection ends after the body, inside its framing
+
+
+@dataclass(frozen=True)
+class _Summed(Plan):
+    """The same, in a conversation that has a summary in place of its first results."""
+
+    results_gone: int
+
+    def step(self, results_seen: int) -> int:
+        return super().step(results_seen + self.results_gone)
+
+
 @dataclass
 class AgentUpstream:
     """Use as an async context manager; ``base_url`` is where it listens."""
 
     plan: Plan
     fault: Fault | None = None
+    # By step: what its first requests get, one after the other.
+    instead: dict[int, list[Instead]] = field(default_factory=dict)
     models: tuple[str, ...] = ("scripted-agent",)  # what it lists; it answers to any name
     requests: list[Seen] = field(default_factory=list)
     replies: list[Tokens] = field(default_factory=list)  # usage of the replies sent to their end
     steps: list[int] = field(default_factory=list)  # of the answers given; -1 for side requests
     results: list[str] = field(default_factory=list)  # tool results of the longest conversation
+    results_gone: int = 0  # how many of the first the client has put into a summary
     turns: list[Turn] = field(default_factory=list)  # the requests that it answered
     faults: list[BaseException] = field(default_factory=list)  # requests that break the rules
     port: int = 0
@@ -156,9 +181,14 @@ class AgentUpstream:
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             asked = _asked(request, named, json.loads(body), headers)
-            dialect.check(asked, self.plan)
+            plan = _Summed(self.plan.steps, self.plan.final, self.results_gone)
+            dialect.check(asked, plan)
             self._answers += 1
-            answer = dialect.answer(asked, self.plan, self._answers)
+            wanted = asked
+            if _is_compaction(dialect, asked.body):
+                self.results_gone = len(dialect.results(asked.body))
+                wanted = _without_tools(asked)
+            answer = dialect.answer(wanted, plan, self._answers)
             self._note(dialect.results(asked.body))
         except (Refused, LookupError, TypeError, ValueError, AssertionError) as fault:
             self.faults.append(fault)
@@ -167,6 +197,8 @@ class AgentUpstream:
             return web.json_response(dialect.refusal(words), status=400, headers=kind)
         self.steps.append(answer.step)
         self.turns.append(Turn(dialect, asked, answer))
+        if self.instead.get(answer.step):
+            return await self._fail(request, self.instead[answer.step].pop(0))
         if not answer.events:
             if answer.tokens is not None:
                 self.replies.append(answer.tokens)
@@ -175,6 +207,23 @@ class AgentUpstream:
         await reply.prepare(request)
         with contextlib.suppress(ConnectionResetError):  # the gateway gave the reply up
             await self._stream(request, reply, answer)
+        return reply
+
+    async def _fail(self, request: web.Request, instead: Instead) -> web.StreamResponse:
+        assert request.transport is not None
+        if not instead.status:
+            connection = request.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            request.transport.abort()
+            return web.Response()
+        if not instead.cut:
+            return web.Response(
+                status=instead.status, body=instead.body, headers=dict(instead.headers)
+            )
+        reply = web.StreamResponse(status=instead.status, headers=dict(instead.headers))
+        await reply.prepare(request)
+        await reply.write(instead.body)
+        request.transport.close()
         return reply
 
     def _models(self) -> dict[str, object]:
@@ -223,3 +272,19 @@ def _asked(
     if stream and "Generate" in str(named["stream"]) and request.query.get("alt") != "sse":
         raise Refused("without alt=sse the stream is a JSON array, which this agent does not speak")
     return Asked(body, unquote(str(named["model"])), stream, headers)
+
+
+# Of what coding tools say when they ask for a summary of the conversation.
+_COMPACTION = ("CRITICAL: Respond with TEXT ONLY",)
+_TOOLS = ("tools", "toolConfig")
+
+
+def _is_compaction(dialect: Dialect, body: Body) -> bool:
+    """A model that is told not to call its tools does not."""
+    last = json.dumps(dialect.history(body)[-1])
+    return any(words in last for words in _COMPACTION)
+
+
+def _without_tools(asked: Asked) -> Asked:
+    left = {name: value for name, value in asked.body.items() if name not in _TOOLS}
+    return replace(asked, body=left)

@@ -307,8 +307,8 @@ CHAT_CLIENTS: dict[str, type[chat_clients.ChatClient]] = {
 async def test_chat_client(tmp_path: Path, name: str, target: str, effort: str) -> None:
     """They speak Chat, and the provider what it speaks.
 
-    They do not send back what a provider hides in its reasoning. A session must be possible without,
-    also where the provider insists once it was asked to reason.
+    They do not send back what a provider hides in its reasoning. A session must be possible
+    without, also where the provider insists once it was asked to reason.
     """
     kind = CHAT_CLIENTS[name]
     async with scene(tmp_path, target, kind.plan) as there:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lynkr.config.settings import Auth, Key
+from lynkr.policies.access import digest
 from tests.harness import replies
 from tests.harness.client import RawClient, request
 from tests.harness.theatre import Theatre
@@ -385,15 +387,6 @@ async def test_store_false_keeps_nothing() -> None:
         assert (await theatre.post("/v1/responses", body)).status == 400
 
 
-async def test_token_counts_are_estimated_and_marked_where_nobody_counts() -> None:
-    async with Theatre(other("messages")) as theatre:
-        body = {"model": "m", "messages": [{"role": "user", "content": "word " * 100}]}
-        reply = await theatre.post("/v1/messages/count_tokens", body)
-        assert (reply.status, reply.header("x-lynkr-estimated")) == (200, "true")
-        assert 90 < json.loads(reply.body)["input_tokens"] < 140
-        assert theatre["far"].requests == []
-
-
 async def test_googles_key_in_the_query_never_leaves_the_gateway() -> None:
     async with Theatre({"near": "gemini"}) as theatre:
         reply_body = json.dumps({"candidates": [], "modelVersion": "m"}).encode()
@@ -404,3 +397,50 @@ async def test_googles_key_in_the_query_never_leaves_the_gateway() -> None:
         seen = await theatre["near"].request()
         assert seen.target == "/v1beta/models/m:streamGenerateContent?alt=sse&x=1"
         assert "secret-canary" not in str(seen.headers)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("?key=lk-secret", []),
+        ("?alt=json&key=lk-secret&x=1", []),
+        ("", [("x-goog-api-key", "lk-secret")]),
+        ("", [("api-key", "lk-secret")]),
+        ("", [("x-api-key", "lk-secret")]),
+        ("", [("authorization", "Bearer lk-secret")]),
+    ],
+)
+async def test_a_key_of_the_gateway_opens_it_and_stays_there(
+    query: str, headers: list[tuple[str, str]]
+) -> None:
+    """In every place where a client of this dialect may put it, spliced and translated alike."""
+    auth = Auth(required=True, keys=[Key(name="ana", digest=digest("lk-secret"))])
+    path, body = call("gemini", stream=False)
+    for kind, good in (("gemini", b'{"candidates": []}'), ("anthropic", MESSAGE_JSON)):
+        async with Theatre({"far": kind}, auth=auth) as theatre:
+            refused = await theatre.post(path, body)
+            assert (refused.status, json.loads(refused.body)["error"]["status"]) == (
+                401,
+                "UNAUTHENTICATED",
+            )
+            theatre["far"].reply(replies.sized(good))
+            reply = await theatre.post(path + query, body, headers)
+            assert reply.status == 200, reply.body
+            seen = await theatre["far"].request()
+            assert "lk-secret" not in seen.target
+            assert "lk-secret" not in str(seen.headers)
+            assert (await theatre.record(1)).principal == "ana"
+
+
+async def test_the_callers_own_key_is_lent_in_the_providers_own_header() -> None:
+    for kind, header, value in (
+        ("anthropic", "x-api-key", "own"),
+        ("openai", "authorization", "Bearer own"),
+        ("gemini", "x-goog-api-key", "own"),
+    ):
+        async with Theatre({"far": {"kind": kind, "auth": "client", "api_key": ""}}) as theatre:
+            theatre["far"].reply(replies.sized(b"{}"))
+            path, body = CALLS["chat"] if kind != "openai" else CALLS["messages"]
+            await theatre.post(path, body, [("authorization", "Bearer own")])
+            seen = await theatre["far"].request()
+            assert {n.lower(): v for n, v in seen.headers}[header] == value

@@ -36,11 +36,16 @@ def route(asked: str, *, api: str = "chat", default: str = "") -> tuple[str, str
 
 NAMED = "model names provider"
 FIRST = "first provider that serves"
+HAS = "has this model"
 
 TABLE = [
     # api, default, asked -> provider, model, rewritten, reason
-    ("messages", "", "claude-sonnet-4-5", "main", "claude-sonnet-4-5", False, f"{FIRST} messages"),
-    ("chat", "", "claude-sonnet-4-5", "open", "claude-sonnet-4-5", False, f"{FIRST} chat"),
+    # The provider that has a model of that name, whatever the dialect.
+    ("messages", "", "claude-sonnet-4-5", "main", "claude-sonnet-4-5", False, f"main {HAS}"),
+    ("chat", "", "claude-sonnet-4-5", "main", "claude-sonnet-4-5", False, f"main {HAS}"),
+    ("messages", "", "gpt-5.5", "open", "gpt-5.5", False, f"open {HAS}"),
+    ("messages", "", "made-up", "main", "made-up", False, f"{FIRST} messages"),
+    ("chat", "", "made-up", "open", "made-up", False, f"{FIRST} chat"),
     ("chat", "", "", "open", "", False, f"{FIRST} chat"),
     # A provider named in the model, with or without an alias of its own.
     ("messages", "", "main:claude-opus-4-8", "main", "claude-opus-4-8", True, f"{NAMED} main"),

@@ -287,6 +287,8 @@ def test_the_names_are_a_contract() -> None:
         "lynkr_pool_reused_total",
         "lynkr_pool_retried_total",
         "lynkr_log_lines_dropped_total",
+        "lynkr_failovers_total",
+        "lynkr_breaker_opened_total",
         "lynkr_snapshots_skipped_total",
         "lynkr_workers",
         "lynkr_worker_restarts_total",

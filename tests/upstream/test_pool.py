@@ -245,7 +245,10 @@ async def test_when_all_are_busy_callers_wait_in_order() -> None:
         stage.ask(name)
     assert repr(stage) == "busy 2 idle 0 opening 0 waiting 2"
     stage.release("b")
+    assert stage.said == []  # the call that had it is still reading what its reply was
+    await asyncio.sleep(0)
     stage.release("a")
+    await asyncio.sleep(0)
     assert stage.said == ["c: line 1 again", "d: line 0 again"]
     assert repr(stage) == "busy 2 idle 0 opening 0 waiting 0"
     assert stage.pool.reused_total == 2
@@ -323,6 +326,7 @@ async def test_a_caller_that_leaves_the_queue_is_never_called() -> None:
     stage.pool.forget(gone)
     assert repr(stage) == "busy 2 idle 0 opening 0 waiting 1"
     stage.release("a")
+    await asyncio.sleep(0)
     assert stage.said == ["d: line 0 again"]
     stage.pool.forget(gone)  # and again, which changes nothing
     assert repr(stage) == "busy 2 idle 0 opening 0 waiting 0"

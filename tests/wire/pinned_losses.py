@@ -67,7 +67,7 @@ LOSSES: dict[str, dict[str, list[str]]] = {
     "dialogue/claude_settings": {
         "openai_chat": ["tool.cache_control", "top_k"],
         "openai_responses": ["stop_sequences", "tool.cache_control", "top_k"],
-        "gemini": ["parallel_tool_calls", "service_tier", "tool.cache_control"],
+        "gemini": ["parallel_tool_calls", "tool.cache_control"],
         "bedrock": ["parallel_tool_calls"],
     },
     "dialogue/claude_empty_things": {
@@ -100,8 +100,8 @@ LOSSES: dict[str, dict[str, list[str]]] = {
             "frequency_penalty", "message.name", "presence_penalty", "seed", "stop_sequences",
         ],
         "gemini": [
-            "message.name", "metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier",
-            "tool.strict", "user", "verbosity",
+            "message.name", "metadata", "parallel_tool_calls", "prompt_cache_key", "tool.strict",
+            "user", "verbosity",
         ],
         "bedrock": [
             "frequency_penalty", "message.name", "parallel_tool_calls", "presence_penalty",
@@ -131,7 +131,6 @@ LOSSES: dict[str, dict[str, list[str]]] = {
     },
     "dialogue/chat_refusal_in_history": {
         "anthropic_messages": ["refusal"],
-        "openai_responses": ["refusal"],
         "gemini": ["refusal"],
         "bedrock": ["refusal"],
     },
@@ -182,7 +181,7 @@ LOSSES: dict[str, dict[str, list[str]]] = {
     },
     "dialogue/responses_settings": {
         "anthropic_messages": ["metadata"],
-        "gemini": ["metadata", "parallel_tool_calls", "service_tier", "tool.strict", "user"],
+        "gemini": ["metadata", "parallel_tool_calls", "tool.strict", "user"],
         "bedrock": ["parallel_tool_calls", "user"],
     },
     "dialogue/responses_chained": {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lynkr.wire.jsontext import dumps, loads
+from lynkr.wire.jsontext import DEPTH_MAX, dumps, loads
 
 # Everything that Python can hold and JSON can say, lone surrogates included.
 texts = st.text(st.characters(exclude_categories=()), max_size=12)
@@ -73,6 +74,28 @@ def test_what_is_no_json_is_a_value_error(text: str) -> None:
         loads(text)
     with pytest.raises(ValueError):
         loads(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("[", "]"), ('{"a":', "}"), ('[1,{"b":2,"a":', ',"c":3}]'), ('[{"\\ud83d":', "}]")],
+)
+def test_what_could_not_be_written_again_is_refused(before: str, after: str) -> None:
+    """Some hundred levels that can be read are more than can be written from deeper down the stack,
+    and whoever walks through them needs stack, too."""
+    levels = len(re.findall(r"[\[{]", before))
+    most = DEPTH_MAX // levels
+
+    def nested(count: int) -> str:
+        return before * count + "0" + after * count
+
+    assert json.loads(dumps(loads(nested(most)))) == json.loads(nested(most))
+    for count in (most + 1, 900 // levels, 5000):
+        for text in (nested(count), nested(count).encode()):
+            with pytest.raises(ValueError, match="nested too deeply"):
+                loads(text)
+    wide = "[" + ",".join([nested(20)] * 50) + "]"
+    assert loads(wide) == json.loads(wide)
 
 
 @pytest.mark.parametrize("text", ["1e400", '{"a":[-1e999,"\\ud83d"]}', "1" * 5000])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lynkr.errors import GatewayError
 from lynkr.wire.events import Failed
+from lynkr.wire.jsontext import DEPTH_MAX
 from tests.wire import ordered
 from tests.wire.dialogues import all_requests, recorded
 from tests.wire.made_json import values
@@ -116,6 +117,50 @@ def test_a_request_of_garbage_is_refused_with_its_field(dialect: str, data: st.D
         return
     target = data.draw(st.sampled_from(FORMATS))
     written(request, target_of(target), target)
+
+
+SAID = [{"role": "user", "content": "go"}]
+
+
+def with_schema(dialect: str, schema: object) -> object:
+    """A request with one tool."""
+    match dialect:
+        case "anthropic_messages":
+            return {"messages": SAID, "tools": [{"name": "f", "input_schema": schema}]}
+        case "openai_chat":
+            function = {"name": "f", "parameters": schema}
+            return {"messages": SAID, "tools": [{"type": "function", "function": function}]}
+        case "openai_responses":
+            tool = {"type": "function", "name": "f", "parameters": schema}
+            return {"input": "go", "tools": [tool]}
+        case "gemini":
+            declared = [{"name": "f", "parameters": schema}]
+            contents = [{"role": "user", "parts": [{"text": "go"}]}]
+            return {"contents": contents, "tools": [{"functionDeclarations": declared}]}
+        case _:
+            spec = {"toolSpec": {"name": "f", "inputSchema": {"json": schema}}}
+            said = [{"role": "user", "content": [{"text": "go"}]}]
+            return {"messages": said, "toolConfig": {"tools": [spec]}}
+
+
+def nested(levels: int) -> object:
+    schema: object = {"type": "string"}
+    for _ in range(levels // 2):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
+@pytest.mark.parametrize("dialect", FORMATS)
+def test_what_is_nested_too_deeply_is_refused_and_all_else_is_written(dialect: str) -> None:
+    body = json.dumps(with_schema(dialect, nested(DEPTH_MAX - 20))).encode()
+    request = the(dialect).decode_request(body, "m", False)
+    for target in FORMATS:
+        assert written(request, target_of(target), target).body.count(b"properties") > 50
+    for levels in (DEPTH_MAX, 800):
+        body = json.dumps(with_schema(dialect, nested(levels))).encode()
+        with pytest.raises(GatewayError) as raised:
+            the(dialect).decode_request(body, "m", False)
+        assert (raised.value.status, raised.value.field) == (400, "body")
 
 
 @pytest.mark.parametrize("dialect", FORMATS)

@@ -331,6 +331,23 @@ def test_the_request_is_not_changed() -> None:
     assert request == before
 
 
+def test_only_messages_of_nothing_but_offers_disappear() -> None:
+    """One that the client sent empty is for the encoder to judge; it may have a name."""
+    offer = Message(role="developer", parts=[Offer(tools=[EXEC])])
+    empty = Message(role="assistant", parts=[], extras={"x": 1})
+    assert plain(asked([], offer, empty, said(Text(text="a"))))[0].messages == [
+        empty,
+        said(Text(text="a")),
+    ]
+
+
+def test_what_clients_keep_in_the_pieces_of_a_stream_is_put_together() -> None:
+    pieces = asked([], said(Text(text="a")), said(Text(text="b")))
+    assert plain(pieces)[0].messages == pieces.messages
+    pieces.format = "gemini"
+    assert plain(pieces)[0].messages == [said(Text(text="ab"))]
+
+
 # --- the reply ------------------------------------------------------------------------------------
 
 RICH = asked(

@@ -8,8 +8,17 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lynkr.wire.message import Message, Part, Role, Text, ToolCall, ToolResult
-from lynkr.wire.turns import as_turns, call_names
+from lynkr.wire.message import (
+    Message,
+    Part,
+    Role,
+    Seal,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+from lynkr.wire.turns import as_turns, call_names, rejoined
 
 ROLES: list[Role] = ["system", "developer", "user", "assistant", "tool"]
 
@@ -164,3 +173,52 @@ def test_the_tool_of_each_call_is_known_by_its_id() -> None:
         of("assistant", call("b")),
     ]
     assert call_names(messages) == {"a": "tool_a", "b": "tool_b"}
+
+
+# --- a turn that came back in pieces --------------------------------------------------------------
+
+SEAL = Seal("anthropic_messages", {"signature": "s"})
+
+
+def thought(said: str, seal: Seal | None = None) -> Thinking:
+    return Thinking(text=said, seal=seal)
+
+
+def test_the_pieces_of_a_turn_are_one_turn() -> None:
+    """A seal is that of all thoughts before it, and nothing is joined across one."""
+    messages = [
+        of("user", text("go"), text("on")),
+        of("assistant", thought("a")),
+        of("assistant", thought("b")),
+        of("assistant", thought("", SEAL), text("x ")),
+        of("assistant", text("\n"), text("y")),
+        of("assistant", thought("c", SEAL), thought("d"), call("f"), text("z")),
+        of("user", text("go")),
+        of("assistant", text("1")),
+    ]
+    before = copy.deepcopy(messages)
+    found = rejoined(messages)
+    assert messages == before
+    assert found == [
+        messages[0],
+        of(
+            "assistant", thought("ab", SEAL), text("x \ny"), thought("c", SEAL), thought("d"),
+            call("f"), text("z"),
+        ),
+        *messages[6:],
+    ]  # fmt: skip
+    assert rejoined(found) == found
+
+
+def test_pieces_with_unknown_fields_stay_apart() -> None:
+    marked = Text(text="b", extras={"partMetadata": {"a": 1}})
+    parts: list[Part] = [
+        text("a"),
+        marked,
+        text("c"),
+        thought("t"),
+        Thinking(text="u", extras={"x": 1}),
+    ]
+    assert rejoined([of("assistant", *parts)]) == [of("assistant", *parts)]
+    turns = [of("assistant", text("a"), extras={"x": 1}), of("assistant", text("b"))]
+    assert rejoined(turns) == turns

@@ -88,15 +88,6 @@ class BlockWriter:
         where = self.where(part)
         self.losses.add(name, f"{where}.{field}" if field else where)
 
-    def extras(self, extras: Json, at: str) -> None:
-        """Unknown fields of a foreign request; those that say nothing are no loss."""
-        said = {
-            name: value
-            for name, value in extras.items()
-            if value is not None and value != "" and value != [] and value != {}
-        }
-        self.losses.extras(said, at)
-
     # --- blocks -----------------------------------------------------------------------------------
 
     def content(self, message: Message | ToolResult) -> str | list[Json]:
@@ -145,12 +136,12 @@ class BlockWriter:
         if mark is not None:
             block["cache_control"] = self.mark(mark)
             if mark.extras and not self.is_own:
-                self.extras(mark.extras, f"{self.where(part)}.cache_control")
+                self.losses.extras(mark.extras, f"{self.where(part)}.cache_control")
         if extras:
             if self.is_own:
                 block.update(extras)
             else:
-                self.extras(extras, self.where(part))
+                self.losses.extras(extras, self.where(part))
         return block
 
     def mark(self, mark: CacheMark) -> Json:

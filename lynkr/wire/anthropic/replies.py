@@ -41,12 +41,6 @@ _REASONS: dict[str, StopReason] = {
 _WORDS: dict[str, str] = {reason: word for word, reason in _REASONS.items()}
 _OTHER_WORDS = ("compaction",)  # that no neutral reason stands for
 
-# Blocks of replies, besides those ending in "_tool_result", that only this dialect knows.
-_OWN_BLOCKS = frozenset(
-    ("server_tool_use", "mcp_tool_use", "mcp_tool_listing", "container_upload", "fallback",
-     "connector_text")
-)  # fmt: skip
-
 
 # --- usage and stop reason ------------------------------------------------------------------------
 
@@ -122,15 +116,6 @@ def stop_json(stop: Stop, *, own: bool = False) -> Json:
 # --- blocks ---------------------------------------------------------------------------------------
 
 
-def is_own_block(part: Opaque) -> bool:
-    """Whether a part that is opaque to us is a block of this dialect, by its name. A compaction of
-    OpenAI's has the same name, but no ``content``."""
-    kind = part.kind
-    if kind == "compaction":
-        return "content" in part.value
-    return kind in _OWN_BLOCKS or kind.endswith("_tool_result")
-
-
 def sealed(seal: Seal, *, shown: bool) -> tuple[str, str]:
     """A client's place for a seal, "signature" or "data", and what stands there. ``shown``: there
     is a text to it. Without one, a seal that is no signature of Anthropic's makes a redacted block.
@@ -165,7 +150,7 @@ def _input(arguments: str) -> object:
 
 
 def _block(part: Part, own: bool) -> Json | None:
-    """``own``: extras and opaque parts are of this dialect."""
+    """``own``: extras are of this dialect."""
     if isinstance(part, Text):
         if own:
             return {"type": "text", "text": part.text, **part.extras}
@@ -185,7 +170,7 @@ def _block(part: Part, own: bool) -> Json | None:
             "input": _input(part.arguments),
         }
         return {**call, **part.extras} if own else call
-    if isinstance(part, Opaque) and (own or is_own_block(part)):
+    if isinstance(part, Opaque) and part.format == NAME:
         return part.value
     return None
 
@@ -196,14 +181,16 @@ def _block(part: Part, own: bool) -> Json | None:
 def decode_response(body: bytes, context: Context) -> Response:
     """A reply of Anthropic. Raises ``ValueError``: it is none.
 
-    What is left of the message is in ``extras``, ``type`` included: so ``encode_response`` knows
-    that they, and opaque parts, are of its own dialect. Unknown fields of ``usage`` are in
+    What is left of the message is in ``extras``, unknown fields of ``usage`` in
     ``extras["usage"]``.
     """
     value = loads(body)
-    if isinstance(value, dict) and value.get("type") == "error":
+    if not isinstance(value, dict):
+        raise ValueError("the reply is no object")
+    if value.get("type") == "error" or value.get("error"):
         raise ValueError(failure_of(value).message)
-    if not isinstance(value, dict) or value.get("type", "message") != "message":
+    # Some servers leave the type out.
+    if value.get("type", "message") != "message" or value.keys().isdisjoint(("type", "content")):
         raise ValueError("the reply is no message")
     content = value.get("content")
     if content is None:
@@ -215,9 +202,8 @@ def decode_response(body: bytes, context: Context) -> Response:
     extras: Json = {
         name: field
         for name, field in value.items()
-        if name not in ("id", "model", "role", "content", "stop_reason", "stop_sequence")
+        if name not in ("id", "type", "model", "role", "content", "stop_reason", "stop_sequence")
     }
-    extras["type"] = "message"
     report = extras.pop("usage", None)
     usage = usage_of(report)
     if isinstance(report, dict):
@@ -232,6 +218,7 @@ def decode_response(body: bytes, context: Context) -> Response:
         parts=parts,
         stop=stop_of(value, called=called),
         usage=usage,
+        format=NAME,
         extras=extras,
     )
 
@@ -241,7 +228,7 @@ def _read(block: object, at: str) -> Part:
         part = read_block(block, at)
     except GatewayError as error:
         if isinstance(block, dict) and isinstance(block.get("type"), str):
-            return Opaque(kind=block["type"], value=block)
+            return Opaque(kind=block["type"], value=block, format=NAME)
         raise ValueError(f"{at}: {error}") from None
     if isinstance(part, Thinking):
         # https://platform.claude.com/docs/en/build-with-claude/extended-thinking: what is shown
@@ -262,7 +249,7 @@ def _unopened(block: object) -> Seal:
 
 def encode_response(response: Response, context: Context) -> bytes:
     """The reply for a client of this dialect."""
-    own = response.extras.get("type") == "message"
+    own = response.format == NAME
     blocks = [_block(part, own) for part in response.parts]
     context.reply_id = response.id or context.make_id("msg")
     written: Json = {

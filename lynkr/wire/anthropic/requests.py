@@ -138,7 +138,7 @@ def read_block(value: object, at: str) -> Part:
         fields = Fields(value, at)
         del fields.left["type"]
         part = reader(fields)
-    return Opaque(kind=kind, value=value) if part is None else part
+    return Opaque(kind=kind, value=value, format=NAME) if part is None else part
 
 
 def _text(fields: Fields) -> Part:

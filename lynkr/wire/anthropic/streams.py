@@ -14,7 +14,6 @@ from collections.abc import Iterable
 
 from lynkr.wire.anthropic.errors import error_json, failure_of
 from lynkr.wire.anthropic.replies import (
-    is_own_block,
     sealed,
     stop_json,
     stop_of,
@@ -248,7 +247,7 @@ class Decoder:
             except ValueError:
                 block["input"] = text
             self._json = []
-        return Opaque(kind=str(block.get("type")), value=block)
+        return Opaque(kind=str(block.get("type")), value=block, format=NAME)
 
     def _delta(self, theirs: object, delta: Json, out: list[Event]) -> None:
         kind = delta.get("type")
@@ -363,7 +362,7 @@ class Encoder:
         elif isinstance(each, Used):
             self._usage = merged(self._usage, each.usage)
         elif isinstance(each, OpaqueWhole):
-            if is_own_block(each.part):
+            if each.part.format == NAME:
                 self._opaque(each.part.value, out)
         elif isinstance(each, Finish):
             self._finish(each, out)

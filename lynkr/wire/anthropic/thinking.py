@@ -8,7 +8,7 @@ What a model understands is told by these capabilities:
   (https://platform.claude.com/docs/en/build-with-claude/effort).
 * "thinking_budget": ``thinking: {type: enabled, budget_tokens}``, at least 1024 and less than
   ``max_tokens`` (https://platform.claude.com/docs/en/build-with-claude/extended-thinking). It goes
-  together with no forced call of a tool.
+  together with no forced call of a tool, nor with results of calls whose thinking is gone.
 * "thinking_always_on": ``{type: disabled}`` is refused.
 
 | asked for | effort | budget |
@@ -29,7 +29,7 @@ from __future__ import annotations
 import msgspec
 
 from lynkr.wire.codec import Losses, Target
-from lynkr.wire.message import Json, Request
+from lynkr.wire.message import Json, Request, Thinking, ToolCall, ToolResult
 
 BUDGET_MIN = 1024
 _BUDGETS = {
@@ -86,10 +86,29 @@ def thought(request: Request, target: Target, max_tokens: int, losses: Losses) -
     budget = _budget(asked.effort, named, max_tokens)
     choice = request.tool_choice
     forced = choice is not None and choice.mode in ("required", "tool")
-    if forced or budget < BUDGET_MIN:
+    if forced or budget < BUDGET_MIN or _unsigned(request):
         losses.add("reasoning")
         return _NOTHING
     return Thought({"type": "enabled", "budget_tokens": budget})
+
+
+def _unsigned(request: Request) -> bool:
+    """Whether calls are being answered whose thinking did not come back.
+
+    With a budget, a turn that goes on with results must begin with the thinking that led to the
+    calls, signature and all. Clients that cannot keep it get an answer without new thinking.
+    """
+    called = False
+    for message in reversed(request.messages):
+        for part in message.parts:
+            if isinstance(part, Thinking) and part.seal is not None:
+                if part.seal.format == "anthropic_messages":
+                    return False
+            elif isinstance(part, ToolCall):
+                called = True
+            elif message.role == "user" and not isinstance(part, ToolResult):
+                return called
+    return called
 
 
 def _effort(effort: str, budget: int | None, xhigh: bool) -> str:

@@ -25,7 +25,7 @@ import msgspec
 from lynkr.wire.anthropic.blocks import BlockWriter
 from lynkr.wire.anthropic.requests import OLDER_FORMAT
 from lynkr.wire.anthropic.thinking import Thought, thought
-from lynkr.wire.codec import Losses, Target
+from lynkr.wire.codec import USUAL_VERBOSITIES, Losses, Target
 from lynkr.wire.jsontext import dumps
 from lynkr.wire.message import Json, Message, Part, Request, Tool, ToolChoice
 from lynkr.wire.turns import as_turns
@@ -166,7 +166,7 @@ class _Writer(BlockWriter):
             ("n", (request.candidates or 1) > 1),
             ("logprobs", request.logprobs),
             ("top_logprobs", request.top_logprobs),
-            ("verbosity", request.verbosity not in ("", "medium")),  # OpenAI's default
+            ("verbosity", request.verbosity not in USUAL_VERBOSITIES),
             ("metadata", request.metadata),
             ("prompt_cache_key", request.prompt_cache_key),
             ("prompt_cache_retention", request.prompt_cache_retention),
@@ -175,7 +175,7 @@ class _Writer(BlockWriter):
         ):
             if value:
                 losses.add(name)
-        self.extras(request.extras, "")
+        self.losses.extras(request.extras)
 
     # --- turns ------------------------------------------------------------------------------------
 
@@ -210,7 +210,7 @@ class _Writer(BlockWriter):
         where = "system" if index is None else f"messages.{index}"
         if message.name:
             self.losses.add("message.name", f"{where}.name")
-        self.extras(message.extras, where)
+        self.losses.extras(message.extras, where)
 
     # --- tools and settings -----------------------------------------------------------------------
 
@@ -248,8 +248,8 @@ class _Writer(BlockWriter):
                 self.losses.add("tool.strict", f"{at}.strict")
             if tool.cache is not None:
                 written["cache_control"] = self.mark(tool.cache)
-                self.extras(tool.cache.extras, f"{at}.cache_control")
-            self.extras(tool.extras, at)
+                self.losses.extras(tool.cache.extras, f"{at}.cache_control")
+            self.losses.extras(tool.extras, at)
             found.append(written)
         return found
 
@@ -270,7 +270,7 @@ class _Writer(BlockWriter):
         request = self.request
         choice = request.tool_choice
         if choice is not None:
-            self.extras(choice.extras, "tool_choice")
+            self.losses.extras(choice.extras, "tool_choice")
         if not tools or (
             choice is not None and choice.mode == "tool" and choice.kind != "function"
         ):
@@ -315,7 +315,7 @@ class _Writer(BlockWriter):
             return False
         if output.description:
             self.losses.add("output_format.description")
-        self.extras(output.extras, "output_format")
+        self.losses.extras(output.extras, "output_format")
         return True
 
 

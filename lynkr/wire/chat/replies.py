@@ -199,6 +199,7 @@ def decode_response(body: bytes, context: Context) -> Response:
         stop=stop_of(native, choice.get("stop_reason"), called, context),
         usage=usage_of(value.get("usage")) or Usage(),
         created=count(value.get("created")),
+        format=NAME,
         extras={name: value[name] for name in kept if value.get(name) is not None},
     )
 

@@ -106,7 +106,9 @@ def read_message(value: object, at: str) -> ChatMessage:
     role = fields.needed("role")
     if role not in _ROLES:
         # The legacy role "function", and whatever comes: for this dialect only.
-        return ChatMessage(role="user", parts=[Opaque(kind=role, value=said)], said=said)
+        return ChatMessage(
+            role="user", parts=[Opaque(kind=role, value=said, format=NAME)], said=said
+        )
     name = fields.text("name")
     mark = _mark(fields)
     parts, plain = _content(fields)
@@ -155,7 +157,7 @@ def _call(value: object, at: str) -> Part:
     said = dict(fields.left)
     kind = fields.text("type", "function")
     if kind not in ("function", "custom"):
-        return Opaque(kind=kind, value=said)
+        return Opaque(kind=kind, value=said, format=NAME)
     inner = _object(fields, kind)
     mark = _mark(fields)
     fields.take("index")  # left over from the stream it came in
@@ -204,7 +206,7 @@ def _part(value: object, at: str) -> Part:
     said = dict(fields.left)
     kind = fields.needed("type")
     read = _PARTS.get(kind)
-    return read(fields) if read is not None else Opaque(kind=kind, value=said)
+    return read(fields) if read is not None else Opaque(kind=kind, value=said, format=NAME)
 
 
 def _text(fields: Fields) -> Part:

@@ -343,7 +343,7 @@ class ChatStreamDecoder:
     def _sure_names(self) -> frozenset[str]:
         """Names of tools on offer that are not the beginning of another one."""
         if self._names is None:
-            names = sorted({tool.name for tool in self._context.request.tools})
+            names = sorted({tool.name for tool in self._context.tools})
             # A name that begins another one stands right before it.
             begin = {a for a, b in pairwise(names) if b.startswith(a)}
             self._names = frozenset(names) - begin

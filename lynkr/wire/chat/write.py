@@ -35,7 +35,7 @@ from __future__ import annotations
 from lynkr.wire.chat.messages import ALL, checksum, written_messages
 from lynkr.wire.chat.reasoning import NAME
 from lynkr.wire.chat.requests import ChatRequest, ChatTool, read_settings, read_tool
-from lynkr.wire.codec import Losses, Target
+from lynkr.wire.codec import USUAL_TIERS, USUAL_VERBOSITIES, Losses, Target
 from lynkr.wire.jsontext import dumps
 from lynkr.wire.message import Json, OutputFormat, Reasoning, Request, Tool, ToolChoice
 
@@ -178,13 +178,15 @@ class _Settings:
                 self._body["stream_options"] = {"include_usage": True}
         return self._body
 
-    def _field(self, flag: str, name: str, value: object, *, neutral: str = "") -> None:
-        """A field that needs a flag; what is empty says nothing."""
+    def _field(
+        self, flag: str, name: str, value: object, *, neutral: str = "", usual: tuple[str, ...] = ()
+    ) -> None:
+        """A field that needs a flag. What is empty says nothing, nor does what is ``usual``."""
         if value in (None, "", [], {}):
             return
         if flag in self._can:
             self._body[name] = value
-        else:
+        elif value not in usual:
             self._losses.add(neutral or name)
 
     def _set(self, value: float | None) -> float | None:
@@ -274,7 +276,7 @@ class _Settings:
 
     def _names(self) -> None:
         request = self._request
-        self._field("verbosity", "verbosity", request.verbosity)
+        self._field("verbosity", "verbosity", request.verbosity, usual=USUAL_VERBOSITIES)
         self._field("user", "user", self._user(request.user))
         self._field("metadata", "metadata", request.metadata)
         self._field("prompt_cache_key", "prompt_cache_key", request.prompt_cache_key)
@@ -282,7 +284,7 @@ class _Settings:
             "prompt_cache_retention", "prompt_cache_retention", request.prompt_cache_retention
         )
         tier = _TIERS.get(request.service_tier, request.service_tier)
-        self._field("service_tier", "service_tier", tier)
+        self._field("service_tier", "service_tier", tier, usual=USUAL_TIERS)
         self._field("store", "store", self._set(request.store))
         if request.previous_response_id:
             self._losses.add("previous_response_id")

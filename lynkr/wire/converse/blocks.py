@@ -132,7 +132,7 @@ def _part(block: Json, at: str) -> Part:
         if part is not None:
             return part
         kind = _kind(kind, block[kind])
-    return Opaque(kind=kind, value=block)
+    return Opaque(kind=kind, value=block, format=NAME)
 
 
 def _known(kind: str, fields: Fields) -> Part | None:
@@ -380,11 +380,8 @@ def _reasoning(part: Thinking) -> Json:
     seal = part.seal
     if seal is None:
         return {"reasoningText": {"text": part.text, **part.extras}}
-    wire = redacted_content(seal)
-    if wire is not None:
-        return {"redactedContent": wire}
     signed = signature(seal)
     if signed is None and not part.text:
-        return {"redactedContent": hidden(seal)}
+        return {"redactedContent": redacted_content(seal) or hidden(seal)}
     signed = seal_text(seal) if signed is None else signed
     return {"reasoningText": {"text": part.text, "signature": signed, **part.extras}}

@@ -25,7 +25,6 @@ from lynkr.wire.message import (
     CacheMark,
     Document,
     Image,
-    Json,
     Message,
     Offer,
     Opaque,
@@ -62,11 +61,6 @@ class PartFitting:
 
     # what is not said needs no place
 
-    def extras(self, extras: Json, at: str) -> None:
-        """Unknown fields."""
-        said = {name: value for name, value in extras.items() if value not in (None, "", [], {})}
-        self.losses.extras(said, at)
-
     def takes(self, flag: str, wanted: bool, loss: str, at: str = "") -> bool:
         """Whether it is wanted and the model takes it."""
         if wanted and flag not in self.target.capabilities:
@@ -91,7 +85,7 @@ class PartFitting:
 
     def _blank(self, part: Text, kept: list[Part], at: str) -> None:
         """Bedrock refuses text without a visible character. Its mark holds for what is before."""
-        self.extras(part.extras, at)
+        self.losses.extras(part.extras, at)
         mark = self.mark(part.cache, at)
         last = kept[-1] if kept else None
         if mark is None:
@@ -110,7 +104,7 @@ class PartFitting:
         if isinstance(part, Thinking):
             return self._sealed(part, at)
         if isinstance(part, ToolCall):
-            self.extras(part.extras, at)
+            self.losses.extras(part.extras, at)
             return ToolCall(
                 id=call_id(part.id),
                 name=part.name,
@@ -136,7 +130,7 @@ class PartFitting:
         return wrapped(arguments)
 
     def _text(self, part: Text, at: str) -> Text:
-        self.extras(part.extras, at)
+        self.losses.extras(part.extras, at)
         if part.refusal:
             self.losses.add("refusal", at)
         return Text(text=part.text, cache=self.mark(part.cache, at))
@@ -148,16 +142,16 @@ class PartFitting:
         flags = ("thinking_budget", "adaptive_thinking")
         if seal is not None and not self.target.capabilities.isdisjoint(flags):
             if redacted_content(seal) is not None:
-                self.extras(part.extras, at)
+                self.losses.extras(part.extras, at)
                 return Thinking(seal=seal)
             if signature(seal):
-                self.extras(part.extras, at)
+                self.losses.extras(part.extras, at)
                 return Thinking(text=part.text, seal=seal)
         self.losses.add("thinking", at)
         return None
 
     def _result(self, part: ToolResult, at: str) -> ToolResult:
-        self.extras(part.extras, at)
+        self.losses.extras(part.extras, at)
         content: list[Part] = []
         for index, inner in enumerate(part.content):
             path = f"{at}.content.{index}"
@@ -189,7 +183,7 @@ class PartFitting:
             return self._image(part, at, loss)
         if isinstance(part, Document):
             return self._document(part, at)
-        self.extras(part.extras, at)
+        self.losses.extras(part.extras, at)
         form = part.media_type.removeprefix("audio/").removeprefix("x-")
         if not self.takes("audio", True, "audio", at):
             return None
@@ -199,7 +193,7 @@ class PartFitting:
         return Audio(media_type=f"audio/{form}", data=part.data)
 
     def _image(self, part: Image, at: str, loss: str) -> Image | None:
-        self.extras(part.extras, at)
+        self.losses.extras(part.extras, at)
         if part.detail not in ("", "auto"):
             self.losses.add("image.detail", f"{at}.detail")
         media_type = "image/jpeg" if part.media_type == "image/jpg" else part.media_type
@@ -217,7 +211,7 @@ class PartFitting:
         cited = left.get("citations")
         if isinstance(cited, dict) and not cited.get("enabled"):
             del left["citations"]
-        self.extras(left, at)
+        self.losses.extras(left, at)
         if not self.takes("documents", True, "document", at):
             return None
         data, media_type = part.data, part.media_type.partition(";")[0].strip()
@@ -254,7 +248,7 @@ class PartFitting:
         """A cache mark as that of a cache point."""
         if mark is None or not self.takes("cache_point", True, loss, f"{at}.cache_control"):
             return None
-        self.extras(mark.extras, f"{at}.cache_control")
+        self.losses.extras(mark.extras, f"{at}.cache_control")
         if mark.ttl not in ("", "5m", "1h"):
             self.losses.add(loss, f"{at}.cache_control.ttl")
         # Five minutes are the default, which every model with cache points takes.

@@ -13,7 +13,7 @@ import msgspec
 from lynkr.errors import GatewayError
 from lynkr.wire.anthropic import errors as anthropic_errors
 from lynkr.wire.codec import Context
-from lynkr.wire.converse.blocks import read_blocks, usage_of, write_blocks
+from lynkr.wire.converse.blocks import NAME, read_blocks, usage_of, write_blocks
 from lynkr.wire.jsontext import dumps, loads
 from lynkr.wire.message import (
     Failure,
@@ -46,28 +46,6 @@ _WORDS = {
     "pause_turn": "end_turn",
     "other": "end_turn",
 }
-# A reply does not say whose it is. Extras and blocks of these names are Converse's and no other's;
-# everything else that is not neutral is left out.
-_BLOCKS = frozenset(
-    (
-        "audio",
-        "citationsContent",
-        "document",
-        "guardContent",
-        "image",
-        "searchResult",
-        "toolResult",
-        "toolUse",
-        "video",
-    )
-)
-_REPLY_FIELDS = (
-    "metrics",
-    "additionalModelResponseFields",
-    "trace",
-    "performanceConfig",
-    "serviceTier",
-)
 
 
 def decode_response(body: bytes, context: Context) -> Response:
@@ -93,6 +71,7 @@ def decode_response(body: bytes, context: Context) -> Response:
         parts=parts,
         stop=stop_of(reply.get("stopReason"), reply.get("additionalModelResponseFields"), calls),
         usage=usage_of(reply.get("usage")),
+        format=NAME,
         extras={
             name: value
             for name, value in reply.items()
@@ -139,26 +118,25 @@ def usage_object(usage: Usage) -> Json:
 
 def encode_response(response: Response, context: Context) -> bytes:
     """A whole reply; ``metrics`` only if Bedrock sent some."""
-    content = write_blocks([own for part in response.parts if (own := _own(part)) is not None])
+    own = response.format == NAME
+    parts = [kept for part in response.parts if (kept := _shown(part, own)) is not None]
     return dumps(
         {
-            "output": {"message": {"role": "assistant", "content": content}},
+            "output": {"message": {"role": "assistant", "content": write_blocks(parts)}},
             "stopReason": stop_word(response.stop),
             "usage": usage_object(response.usage),
-            **{name: response.extras[name] for name in _REPLY_FIELDS if name in response.extras},
+            **(response.extras if own else {}),
         }
     )
 
 
-def _own(part: Part) -> Part | None:
+def _shown(part: Part, own: bool) -> Part | None:
     """A part as this dialect has it. Its readers refuse a block with more than one key."""
     if isinstance(part, Opaque):
-        ours = len(part.value) == 1 and not _BLOCKS.isdisjoint(part.value)
-        return part if ours else None
+        return part if part.format == NAME and len(part.value) == 1 else None
     if isinstance(part, Offer):
         return None
-    kept = {name: value for name, value in part.extras.items() if name == "citationsContent"}
-    return msgspec.structs.replace(part, extras=kept)
+    return part if own else msgspec.structs.replace(part, extras={})
 
 
 # --- errors ---------------------------------------------------------------------------------------

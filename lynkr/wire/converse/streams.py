@@ -177,6 +177,7 @@ class StreamDecoder:
             self._events.append(Start(self._context.make_id("msg"), self._context.model))
 
     def _end(self, stop: Stop) -> None:
+        self._close()  # what was said behind messageStop
         self._over = True
         self._events.append(Finish(stop, self._usage))
 
@@ -288,7 +289,7 @@ class StreamDecoder:
             self._whole("citationsContent", {"citationsContent": cited})
 
     def _whole(self, kind: str, value: Json) -> None:
-        self._events.append(OpaqueWhole(self._next, Opaque(kind=kind, value=value)))
+        self._events.append(OpaqueWhole(self._next, Opaque(kind=kind, value=value, format=NAME)))
         self._next += 1
 
 
@@ -424,15 +425,18 @@ class StreamEncoder:
         elif isinstance(event, Failed):
             out.append(_exception(event.failure))
         elif isinstance(event, OpaqueWhole):
-            _whole(event.index, event.part.value, out)
+            if event.part.format == NAME:
+                _whole(event.index, event.part.value, out)
         elif isinstance(event, Alive):
             out.append(_PING)
 
     def _sealed(self, event: Sealed, out: list[bytes]) -> None:
         seal = event.seal
         wire, signed = redacted_content(seal), signature(seal)
-        if wire is None and signed is None:  # of another: behind text it is a signature
-            wire, signed = (None, seal_text(seal)) if self._text else (hidden(seal), None)
+        if self._text:  # behind which a signature is the only thing to stand
+            wire, signed = None, signed or seal_text(seal)
+        elif wire is None and signed is None:
+            wire = hidden(seal)
         said = {"signature": signed} if wire is None else {"redactedContent": wire}
         out.append(_delta(event.index, b'"reasoningContent":' + dumps(said)))
 
@@ -450,7 +454,7 @@ def _stop(index: int) -> bytes:
 
 
 def _whole(index: int, value: Json, out: list[bytes]) -> None:
-    """A block of Bedrock's own; those of others have no frames."""
+    """A block of Bedrock's own, if there are frames for it."""
     kind = next(iter(value), "")
     inner = value.get(kind)
     if len(value) != 1 or not isinstance(inner, dict):

@@ -22,7 +22,7 @@ import re
 import msgspec
 
 from lynkr.wire.anthropic.thinking import Thought, thought
-from lynkr.wire.codec import Losses, Target
+from lynkr.wire.codec import USUAL_TIERS, USUAL_VERBOSITIES, Losses, Target
 from lynkr.wire.converse.blocks import ADDITIONAL, CLAUDE, NAME, write_blocks, written_mark
 from lynkr.wire.converse.fitting import PartFitting
 from lynkr.wire.jsontext import dumps
@@ -220,7 +220,7 @@ class _Fitting(PartFitting):
             ("n", asked.candidates is not None and asked.candidates > 1),
             ("logprobs", asked.logprobs),
             ("top_logprobs", asked.top_logprobs),
-            ("verbosity", asked.verbosity not in ("", "medium")),  # OpenAI's default
+            ("verbosity", asked.verbosity not in USUAL_VERBOSITIES),
             ("user", asked.user),
             ("prompt_cache_key", asked.prompt_cache_key),
             ("prompt_cache_retention", asked.prompt_cache_retention),
@@ -230,7 +230,7 @@ class _Fitting(PartFitting):
         ):
             if said:
                 self.losses.add(name)
-        self.extras(asked.extras, "")
+        self.losses.extras(asked.extras)
 
     def _conversation(self) -> tuple[Message | None, list[Message]]:
         """The system prompt, and the turns."""
@@ -244,7 +244,7 @@ class _Fitting(PartFitting):
             at = f"messages.{index}"
             if message.name:
                 self.losses.add("message.name", f"{at}.name")
-            self.extras(message.extras, at)
+            self.losses.extras(message.extras, at)
             parts = self.parts(message, f"{at}.content")
             instructs = message.role in ("system", "developer")
             if instructs and not begun and index < last:
@@ -275,7 +275,7 @@ class _Fitting(PartFitting):
         choice = self._asked.tool_choice
         if choice is None:
             return tools, None
-        self.extras(choice.extras, "tool_choice")
+        self.losses.extras(choice.extras, "tool_choice")
         if choice.mode == "none":
             if not used:
                 return [], None  # nothing to call is the same as calling nothing
@@ -291,7 +291,7 @@ class _Fitting(PartFitting):
         if tool.kind != "function":
             self.losses.add(str(tool.value.get("type") or tool.name or tool.kind), at)
             return None
-        self.extras(tool.extras, at)
+        self.losses.extras(tool.extras, at)
         schema = {"properties": {}} if tool.parameters is None else tool.parameters
         strict = self.takes("structured_output", tool.strict is True, "tool.strict", f"{at}.strict")
         return Tool(
@@ -316,7 +316,7 @@ class _Fitting(PartFitting):
             if not effort:
                 self.losses.add("reasoning", "reasoning.effort")
         if not reasoning.mode:
-            self.extras(reasoning.extras, "reasoning")
+            self.losses.extras(reasoning.extras, "reasoning")
             return Thought(effort=effort)
         found = self._told(msgspec.structs.replace(reasoning, effort=""), limit)
         return Thought(found.thinking, effort or found.effort)
@@ -347,7 +347,7 @@ class _Fitting(PartFitting):
         output = self._asked.output
         if output is None or output.kind == "text":
             return None
-        self.extras(output.extras, "output_format")
+        self.losses.extras(output.extras, "output_format")
         fits = output.kind == "json_schema" and output.schema is not None
         if not fits or "structured_output" not in self.target.capabilities:
             self.losses.add("output_format")
@@ -370,8 +370,8 @@ class _Fitting(PartFitting):
 
     def _service_tier(self) -> str:
         tier = self._asked.service_tier
-        if tier in ("", "auto", "standard_only", "default"):
-            return ""  # what Bedrock does by default
+        if tier in USUAL_TIERS:
+            return ""
         if tier in _TIERS and "service_tier" in self.target.capabilities:
             return tier
         self.losses.add("service_tier")

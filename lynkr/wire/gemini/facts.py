@@ -8,7 +8,7 @@ from __future__ import annotations
 from lynkr.wire.codec import Context
 from lynkr.wire.gemini.format import Report, usage
 from lynkr.wire.jsontext import loads
-from lynkr.wire.message import Json, Opaque, Stop, StopReason, Usage
+from lynkr.wire.message import Json, Stop, StopReason, Usage
 
 _TOKENS_MAX = 2**53
 _STOPS: dict[str, StopReason] = {
@@ -147,11 +147,6 @@ def call_part(call_id: str, name: str, arguments: str) -> Json | None:
     if not isinstance(args, dict):
         return None
     return {"functionCall": {"id": call_id, "name": name, "args": args}}
-
-
-class GeminiPart(Opaque, kw_only=True):
-    """A part of a reply that only clients of this dialect understand: code that was run, a picture.
-    Its kind is the field that holds it. Opaque parts of other dialects have no place here."""
 
 
 # --- logprobs -------------------------------------------------------------------------------------

@@ -8,22 +8,21 @@ from __future__ import annotations
 from lynkr.wire.assembled import Assembly
 from lynkr.wire.codec import Context
 from lynkr.wire.gemini.facts import (
-    GeminiPart,
     call_part,
     finish,
     logprobs_result,
     shows_thoughts,
     usage_metadata,
 )
-from lynkr.wire.gemini.signatures import SignedParts
+from lynkr.wire.gemini.signatures import FORMAT, SignedParts
 from lynkr.wire.gemini.stream_decoder import GeminiStreamDecoder
 from lynkr.wire.jsontext import dumps, loads
-from lynkr.wire.message import Json, Response, Text, Thinking, ToolCall
+from lynkr.wire.message import Json, Opaque, Response, Text, Thinking, ToolCall
 
 
 def decode_response(body: bytes, context: Context) -> Response:
-    """A whole reply. What this dialect says beside its parts (grounding, safety ratings) stays in
-    ``extras`` under "gemini", for a client of the same dialect."""
+    """A whole reply. What this dialect says beside its parts (grounding, safety ratings) is in
+    ``extras``, that of the candidate under "candidate"."""
     value = loads(body)
     if not isinstance(value, dict) or not ("candidates" in value or "promptFeedback" in value):
         raise ValueError("it has no candidates")
@@ -33,7 +32,7 @@ def decode_response(body: bytes, context: Context) -> Response:
         failure = assembly.failure
         raise ValueError(failure.message if failure is not None else "it is not whole")
     response = assembly.response()
-    response.extras = _beside(value)
+    response.format, response.extras = FORMAT, _beside(value)
     return response
 
 
@@ -49,7 +48,7 @@ def _beside(value: Json) -> Json:
         more = {name: each for name, each in first.items() if name not in _READ_OF_CANDIDATE}
         if more:
             found["candidate"] = more
-    return {"gemini": found} if found else {}
+    return found
 
 
 def encode_response(response: Response, context: Context) -> bytes:
@@ -61,6 +60,9 @@ def encode_response(response: Response, context: Context) -> bytes:
     for part in response.parts:
         if isinstance(part, Text):
             if part.text:
+                last: Json = parts.written[-1] if parts.written else {}
+                if last.get("text") and not last.get("thought"):
+                    parts.close()  # else it would be more of the same text
                 parts.add({"text": part.text})
             logprobs += part.logprobs or ()
         elif isinstance(part, Thinking):
@@ -74,7 +76,7 @@ def encode_response(response: Response, context: Context) -> bytes:
                 malformed = malformed or f"{part.name}({part.arguments})"
             else:
                 parts.add(call)
-        elif isinstance(part, GeminiPart):
+        elif isinstance(part, Opaque) and part.format == FORMAT:
             parts.close()
             parts.written.append(part.value)
     parts.close()
@@ -90,10 +92,10 @@ def encode_response(response: Response, context: Context) -> bytes:
     if metadata:
         body["usageMetadata"] = metadata
     body["modelVersion"], body["responseId"] = context.model, response.id
-    beside = response.extras.get("gemini")
-    if isinstance(beside, dict):
-        more = beside.get("candidate")
+    if response.format == FORMAT:
+        beside = dict(response.extras)
+        more = beside.pop("candidate", None)
         if isinstance(more, dict):
             candidate.update(more)
-        body.update({name: value for name, value in beside.items() if name != "candidate"})
+        body.update(beside)
     return dumps(body)

@@ -5,7 +5,7 @@ The model and whether to stream stand in the path. What has no word in the vocab
 
 Older calls have no ids, and results name only the tool: a call gets one by its place in the
 conversation, and a result that of the first unanswered call of its name in the model's turn before.
-``UnnamedCall`` and ``UnnamedResult`` remember that the client wrote none.
+``UnnamedCall`` and ``GeminiResult`` remember that the client wrote none.
 """
 
 from __future__ import annotations
@@ -60,8 +60,11 @@ class UnnamedCall(ToolCall, kw_only=True):
     """A call to which the client gave no id."""
 
 
-class UnnamedResult(ToolResult, kw_only=True):
-    """A result that names the tool alone."""
+class GeminiResult(ToolResult, kw_only=True):
+    """A result as the client spelled it."""
+
+    unnamed: bool = False  # it names the tool alone
+    spoken: bool = False  # its text, beside pictures, was one string
 
 
 class GeminiTool(Tool, kw_only=True):
@@ -160,7 +163,8 @@ class _Conversation:
         if read is None:
             assert isinstance(value, dict)
             kind = next((name for name in part.left if name not in _ABOUT), "part")
-            found.append(Opaque(kind="thought" if thought else kind, value=value))
+            kind = "thought" if thought else kind
+            found.append(Opaque(kind=kind, value=value, format=FORMAT))
             return
         if signature:
             _seal(found, seal_of(signature))
@@ -203,18 +207,15 @@ class _Conversation:
             _inside(value, f"{given.path('parts')}.{index}")
             for index, value in enumerate(several(given, "parts"))
         ]
-        if media and plain:
-            # Text and pictures: the text says which of the two it was.
-            plain = False
-            content = dumps({"error" if is_error else "output": content}).decode()
-        kind = ToolResult if call_id else UnnamedResult
-        return kind(
+        return GeminiResult(
             call_id=answered,
             content=[Text(text=content), *media],
-            plain=plain,
+            plain=plain and not media,
             is_error=is_error,
             name=name,
             extras=_extras(part, "functionResponse", given),
+            unnamed=not call_id,
+            spoken=plain,
         )
 
     def _answered(self, name: str, call_id: str) -> str:
@@ -263,7 +264,7 @@ def _inside(value: object, at: str) -> Part:
     read = _media(part)
     if read is None:
         assert isinstance(value, dict)
-        return Opaque(kind=next(iter(part.left), "part"), value=value)
+        return Opaque(kind=next(iter(part.left), "part"), value=value, format=FORMAT)
     return read
 
 

@@ -29,15 +29,14 @@ from lynkr.wire.framing import EventReader, EventTooLargeError
 from lynkr.wire.gemini.arguments import PartialArguments
 from lynkr.wire.gemini.errors import failure_of
 from lynkr.wire.gemini.facts import (
-    GeminiPart,
     blocked,
     logprobs_of,
     stop_of,
     usage_of,
 )
-from lynkr.wire.gemini.signatures import seal_of
+from lynkr.wire.gemini.signatures import FORMAT, seal_of
 from lynkr.wire.jsontext import dumps, loads
-from lynkr.wire.message import Failure, Json, Seal, Stop, Usage
+from lynkr.wire.message import Failure, Json, Opaque, Seal, Stop, Usage
 
 _BARE_BYTES_MAX = 64 * 1024  # an error; more than that is something else
 _ABOUT = frozenset(("thought", "thoughtSignature"))
@@ -254,7 +253,7 @@ class GeminiStreamDecoder:
         kind = next((name for name in part if name not in _ABOUT), "")
         if kind:
             self._close(out)
-            out.append(OpaqueWhole(self._next, GeminiPart(kind=kind, value=part)))
+            out.append(OpaqueWhole(self._next, Opaque(kind=kind, value=part, format=FORMAT)))
             self._next += 1
         elif signature:
             place = "thought" if part.get("thought") is True else "part"

@@ -29,14 +29,13 @@ from lynkr.wire.events import (
 )
 from lynkr.wire.gemini.errors import encode_error
 from lynkr.wire.gemini.facts import (
-    GeminiPart,
     call_part,
     finish,
     logprobs_result,
     shows_thoughts,
     usage_metadata,
 )
-from lynkr.wire.gemini.signatures import place_of, signature_of
+from lynkr.wire.gemini.signatures import FORMAT, place_of, signature_of
 from lynkr.wire.jsontext import dumps
 from lynkr.wire.message import Json, Opaque, Seal, Usage
 
@@ -54,6 +53,7 @@ class GeminiStreamEncoder:
         self._tail = b""
         self._end = b""
         self._due = b""  # a signature for the part that follows, as JSON
+        self._said = False  # a text was written last: one behind it would be more of the same
         self._call: CallStart | None = None
         self._pieces: list[str] = []
         self._malformed = ""
@@ -72,6 +72,7 @@ class GeminiStreamEncoder:
                 self._pieces.append(event.text)  # type: ignore[union-attr]
             elif kind is ThinkingDelta:
                 if self._shown:
+                    self._said = False
                     out += (_HEAD, dumps(event.text), _THOUGHT, self._tail)  # type: ignore[union-attr]
             elif isinstance(event, Sealed):
                 self._sealed(event.seal, out)
@@ -101,6 +102,9 @@ class GeminiStreamEncoder:
         self._tail = b'],"role":"model"},"index":0}' + self._end
 
     def _text(self, event: TextDelta, out: list[bytes]) -> None:
+        if self._due and self._said:
+            self._alone(out)
+        self._said = True
         if not self._due and event.logprobs is None:
             out += (_HEAD, dumps(event.text), b"}", self._tail)
             return
@@ -125,6 +129,7 @@ class GeminiStreamEncoder:
             return
         self._due = dumps(signature)
         if place == "thought":
+            self._said = False
             out += (_PARTS, self._signed(b'{"text":"","thought":true}'), self._tail)
         elif place:
             self._alone(out)
@@ -132,6 +137,7 @@ class GeminiStreamEncoder:
     def _alone(self, out: list[bytes]) -> None:
         """A signature that is due, in a part of its own."""
         if self._due:
+            self._said = False
             out += (_PARTS, self._signed(b'{"text":""}'), self._tail)
 
     def _called(self, call: CallStart, out: list[bytes]) -> None:
@@ -141,11 +147,13 @@ class GeminiStreamEncoder:
         if part is None:
             self._malformed = self._malformed or f"{call.name}({arguments})"
         else:
+            self._said = False
             out += (_PARTS, self._signed(dumps(part)), self._tail)
 
     def _opaque(self, part: Opaque, out: list[bytes]) -> None:
-        if isinstance(part, GeminiPart):
+        if part.format == FORMAT:
             self._alone(out)
+            self._said = False
             out += (_PARTS, dumps(part.value), self._tail)
 
     def _finish(self, event: Finish, out: list[bytes]) -> None:

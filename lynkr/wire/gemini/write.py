@@ -5,20 +5,23 @@ first. The model and whether to stream are in the path, not here.
 
 Capabilities asked for, beside those of ``as_contents``: ``call_ids`` (ids of calls and results;
 Vertex refuses them), ``thinking_budget``, ``thinking_level``, ``thinking_minimal`` (a level that
-only some models have), ``thinking_off``, ``n``, ``stream_arguments`` (calls in pieces: Vertex).
+only some models have), ``thinking_off``, ``n``, ``stream_arguments`` (calls in pieces: Vertex),
+``fixed_sampling`` (the model refuses temperature, topP and topK, as those after Gemini 3.5 do).
 """
 
 from __future__ import annotations
 
 import base64
 
-from lynkr.wire.codec import Losses, Target
+import msgspec
+
+from lynkr.wire.codec import USUAL_TIERS, USUAL_VERBOSITIES, Losses, Target
 from lynkr.wire.gemini.requests import (
     GeminiMessage,
+    GeminiResult,
     GeminiTool,
     OpenApiFormat,
     UnnamedCall,
-    UnnamedResult,
 )
 from lynkr.wire.gemini.signatures import FORMAT, SignedParts, place_of
 from lynkr.wire.gemini.turns import as_contents
@@ -103,12 +106,12 @@ def _put_back(body: Json, extras: Json) -> None:
 
 def _lose(request: Request, losses: Losses) -> None:
     for name, value in (
-        ("verbosity", request.verbosity),
+        ("verbosity", request.verbosity not in USUAL_VERBOSITIES),
         ("user", request.user),
         ("metadata", request.metadata),
         ("prompt_cache_key", request.prompt_cache_key),
         ("prompt_cache_retention", request.prompt_cache_retention),
-        ("service_tier", request.service_tier),
+        ("service_tier", request.service_tier not in USUAL_TIERS),
         ("store", request.store),
         ("previous_response_id", request.previous_response_id),
         ("parallel_tool_calls", request.parallel_tool_calls is False),
@@ -182,14 +185,14 @@ class _Writer:
         media = [each for each in part.content if not isinstance(each, Text)]
         text = "\n".join(texts)
         response: object = {"error" if part.is_error else "output": text}
-        if not part.plain:
+        if not (part.plain or (isinstance(part, GeminiResult) and part.spoken)):
             try:
                 read = loads(text)
             except ValueError:
                 read = None
             response = read if isinstance(read, dict) else response
         given: Json = {"name": part.name, "response": response}
-        if self._ids and not isinstance(part, UnnamedResult):
+        if self._ids and not (isinstance(part, GeminiResult) and part.unnamed):
             given["id"] = part.call_id
         if media:
             given["parts"] = [
@@ -309,6 +312,8 @@ def _generation(request: Request, target: Target, losses: Losses, own: bool) -> 
         if candidates is not None and candidates != 1 and "n" not in target.capabilities:
             losses.add("n")
             candidates = None
+        if "fixed_sampling" in target.capabilities:
+            request = _unsampled(request, losses)
     config: Json = {
         "maxOutputTokens": limit,
         "temperature": request.temperature,
@@ -332,6 +337,14 @@ def _generation(request: Request, target: Target, losses: Losses, own: bool) -> 
         if thinking:
             config["thinkingConfig"] = thinking
     return config
+
+
+def _unsampled(request: Request, losses: Losses) -> Request:
+    """1 is what a model does that takes no other value."""
+    for name in ("temperature", "top_p", "top_k"):
+        if getattr(request, name) is not None and (name == "top_k" or getattr(request, name) != 1):
+            losses.add(name)
+    return msgspec.structs.replace(request, temperature=None, top_p=None, top_k=None)
 
 
 def _output(request: Request, losses: Losses, own: bool) -> Json:

@@ -24,7 +24,7 @@ import hashlib
 
 import msgspec
 
-from lynkr.wire.codec import Losses, Target
+from lynkr.wire.codec import USUAL_TIERS, USUAL_VERBOSITIES, Losses, Target
 from lynkr.wire.message import (
     Audio,
     Document,
@@ -166,15 +166,15 @@ class Foreign:
         return items
 
     def _said(self, part: Part, at: str) -> Json | None:
-        """An assistant's text, as the API takes it from elsewhere: its own shape has ids. Of other
-        things that a model says there is no place here."""
+        """An assistant's text, as the API takes it from elsewhere: its own shape has ids, but
+        without them it takes texts and refusals too. Of other things that a model says there is no
+        place here."""
         if not isinstance(part, Text):
             self._lose(part, at)
             return None
         self._marks(part, at)
-        if part.refusal:
-            self._losses.add("refusal", at)
-        return {"type": "message", "role": "assistant", "content": part.text}
+        content = [part_json(part, "")] if part.refusal else part.text
+        return {"type": "message", "role": "assistant", "content": content}
 
     def _content(self, part: Part, at: str) -> Json | None:
         if isinstance(part, Text):
@@ -295,13 +295,16 @@ class Foreign:
             elif not parallel:
                 self._losses.add("parallel_tool_calls")
 
-    def _put(self, body: Json, name: str, value: object, capability: str, loss: str) -> None:
-        """A field that only some targets take."""
+    def _put(
+        self, body: Json, name: str, value: object, capability: str, loss: str,
+        usual: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """A field that only some targets take; where they do not, ``usual`` values say nothing."""
         if value is None or value == "" or value == {}:
             return
         if self._has(capability):
             body[name] = value
-        else:
+        elif value not in usual:
             self._losses.add(loss)
 
     def _sampling(self, body: Json) -> None:
@@ -336,7 +339,7 @@ class Foreign:
                 self._losses.add("output_format")
             else:
                 text["format"] = output_format(msgspec.structs.replace(output, extras={}))
-        self._put(text, "verbosity", request.verbosity, "verbosity", "verbosity")
+        self._put(text, "verbosity", request.verbosity, "verbosity", "verbosity", USUAL_VERBOSITIES)
         if text:
             body["text"] = text
 
@@ -390,7 +393,7 @@ class Foreign:
         if tier and tier not in _TIERS:
             self._losses.add("service_tier")
         else:
-            self._put(body, "service_tier", tier, "service_tier", "service_tier")
+            self._put(body, "service_tier", tier, "service_tier", "service_tier", USUAL_TIERS)
         if request.previous_response_id:
             self._losses.add("previous_response_id")
         body["store"] = bool(request.store)

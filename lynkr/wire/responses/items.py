@@ -127,7 +127,9 @@ def decode_item(value: object, at: str) -> Item:
     if read is None or (kind.startswith("tool_search") and not _of_client(given)):
         role: Role = "user" if kind.endswith(_FOREIGN_SIDE) else "assistant"
         return Item(
-            role=role, parts=[Opaque(kind=kind, value=given)], spelling=Spelling(whole=True)
+            role=role,
+            parts=[Opaque(kind=kind, value=given, format=NAME)],
+            spelling=Spelling(whole=True),
         )
     fields.take("type")
     return read(fields, given)

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/responses/object
 The reply object repeats parameters of its request (``echo``). Texts that follow each other are
 parts of one message item; thinking is a reasoning item with its text as summary (clients send back
 no other text) and its seal as ``encrypted_content``: OpenAI's own as it is, another provider's as
-``seal_text``. Items that only OpenAI knows are ``OwnItem``; those of other dialects have no place
+``seal_text``. Items that only OpenAI knows are ``Opaque``; those of other dialects have no place
 here and are left out.
 """
 
@@ -49,14 +49,6 @@ _REASONS = {
 _NATIVE_REASONS = ("max_output_tokens", "max_messages", "content_filter", "steered")
 _ITEM_IDS = {"function": "fc", "custom": "ctc", "tool_search": "tsc", "local_shell": "lsh"}
 _UNFINISHED = ("queued", "in_progress", "cancelled")
-
-
-class OwnItem(Opaque, kw_only=True):
-    """An output item of this dialect that the vocabulary has no word for."""
-
-
-class Reply(Response, kw_only=True):
-    """A reply of this dialect: its extras are fields of the object."""
 
 
 # --- facts --------------------------------------------------------------------------------------
@@ -155,13 +147,14 @@ def decode_response(body: bytes, context: Context) -> Response:
         taken.add(call.id)
     known = ("id", "object", "created_at", "status", "error", "incomplete_details", "model")
     echoed = (*known, "output", "usage", *_ECHOED)
-    return Reply(
+    return Response(
         id=text_of(given.get("id")) or context.make_id("resp"),
         model=text_of(given.get("model")),
         parts=parts,
         stop=stop_of(given, bool(calls)),
         usage=usage_of(given.get("usage")),
         created=created_of(given),
+        format=NAME,
         extras={name: value for name, value in given.items() if name not in echoed},
     )
 
@@ -189,7 +182,7 @@ def output_parts(item: Json, context: Context) -> list[Part]:
             return []
         return [Thinking(text=text, seal=seal, summary=summary, id=text_of(item.get("id")))]
     call = call_of(item, context)
-    return [call or OwnItem(kind=text_of(kind), value=item)]
+    return [call or Opaque(kind=text_of(kind), value=item, format=NAME)]
 
 
 def _content_part(given: Json) -> Part | None:
@@ -198,7 +191,7 @@ def _content_part(given: Json) -> Part | None:
         return Text(text=refused, refusal=True) if refused else None
     text = text_of(given.get("text"))
     if given.get("type") not in ("output_text", "text"):
-        return Opaque(kind=text_of(given.get("type")), value=given)
+        return Opaque(kind=text_of(given.get("type")), value=given)  # a piece of an item
     annotations = given.get("annotations")
     if not text:
         return None
@@ -273,7 +266,7 @@ def encode_response(response: Response, context: Context) -> bytes:
         [dumps(item) for item in items],
         response.usage,
     )
-    if isinstance(response, Reply) and response.extras:
+    if response.format == NAME and response.extras:
         body = body[:-1] + b"," + dumps(response.extras)[1:]
     return body
 
@@ -284,7 +277,7 @@ def _output_item(part: Part, context: Context) -> Json | None:
     if isinstance(part, ToolCall):
         call = msgspec.structs.replace(part, item_id=part.item_id or item_id(part.kind, context))
         return finished_call(call)
-    return part.value if isinstance(part, OwnItem) else None
+    return part.value if isinstance(part, Opaque) and part.format == NAME else None
 
 
 def item_id(kind: CallKind, context: Context) -> str:

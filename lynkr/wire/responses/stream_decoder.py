@@ -32,11 +32,10 @@ from lynkr.wire.events import (
 from lynkr.wire.format import UNREADABLE
 from lynkr.wire.framing import EventReader, EventTooLargeError
 from lynkr.wire.jsontext import loads
-from lynkr.wire.message import CallKind, Failure, Json, ToolCall, Usage
+from lynkr.wire.message import CallKind, Failure, Json, Opaque, ToolCall, Usage
 from lynkr.wire.openai_errors import failure_of
-from lynkr.wire.responses.items import CALLS, sections
+from lynkr.wire.responses.items import CALLS, NAME, sections
 from lynkr.wire.responses.replies import (
-    OwnItem,
     call_of,
     created_of,
     logprobs_of,
@@ -353,7 +352,8 @@ class ResponsesStreamDecoder:
             call = call_of(given, self._context)
             if call is None:
                 self._open(0)
-                self._events.append(OpaqueWhole(self._index, OwnItem(kind=kind, value=given)))
+                whole = Opaque(kind=kind, value=given, format=NAME)
+                self._events.append(OpaqueWhole(self._index, whole))
             else:
                 self._call(item, call)
                 self._arguments_whole(item, call.arguments)

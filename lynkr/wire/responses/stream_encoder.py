@@ -34,9 +34,8 @@ from lynkr.wire.framing import event as sse_event
 from lynkr.wire.jsontext import dumps
 from lynkr.wire.message import Failure, Json, Seal, ToolCall, Usage
 from lynkr.wire.openai_errors import failure_object
-from lynkr.wire.responses.items import call_item
+from lynkr.wire.responses.items import NAME, call_item
 from lynkr.wire.responses.replies import (
-    OwnItem,
     content_part,
     echo,
     ending,
@@ -150,7 +149,7 @@ class ResponsesStreamEncoder:
         elif isinstance(event, PartStop):
             self._stop()
         elif isinstance(event, OpaqueWhole):
-            if isinstance(event.part, OwnItem):
+            if event.part.format == NAME:
                 self._open_item(event.part.value)
                 self._item_done(event.part.value)
         elif isinstance(event, Finish):

@@ -178,7 +178,7 @@ def test_names_and_unknown_fields_of_messages_are_reported() -> None:
     asked = request(said("user", "b"), message)
     asked.system = Message(role="system", parts=[Text(text="s")], extras={"x_old": 1})
     assert write(asked)[1] == [
-        ("x_old", "system.x_old"),
+        ("system.x_old", "system.x_old"),
         ("message.name", "messages.1.name"),
         ("x_new", "messages.1.x_new"),
     ]

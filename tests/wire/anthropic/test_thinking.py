@@ -8,7 +8,17 @@ import pytest
 
 from lynkr.wire.anthropic.thinking import Thought, thought
 from lynkr.wire.codec import Losses, Target
-from lynkr.wire.message import Reasoning, Request, ToolChoice
+from lynkr.wire.message import (
+    Message,
+    Reasoning,
+    Request,
+    Seal,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
 
 
 def ask(
@@ -132,4 +142,40 @@ def test_the_length_of_a_summary_is_not_to_be_chosen() -> None:
 
 def test_unknown_fields_are_reported() -> None:
     reasoning = Reasoning(effort="low", extras={"context": "all_turns", "x_empty": None})
-    assert ask(reasoning, "adaptive_thinking")[1] == ["context"]
+    assert ask(reasoning, "adaptive_thinking")[1] == ["reasoning.context"]
+
+
+def _conversation(*said: tuple[str, list[Any]]) -> Request:
+    return Request(
+        format="openai_chat",
+        model="m",
+        messages=[Message(role=role, parts=parts) for role, parts in said],  # type: ignore[arg-type]
+        reasoning=Reasoning(effort="high"),
+    )
+
+
+ASKED, CALL = Text(text="go"), ToolCall(id="c", name="n", arguments="{}")
+ANSWER = ToolResult(call_id="c", content=[Text(text="done")])
+OWN = Thinking(text="hm", seal=Seal("anthropic_messages", {"signature": "s"}))
+OTHERS = Thinking(text="hm", seal=Seal("gemini", {"thoughtSignature": "s"}))
+
+
+@pytest.mark.parametrize(
+    ("said", "thinks"),
+    [
+        ([("user", [ASKED]), ("assistant", [CALL]), ("tool", [ANSWER])], False),
+        ([("user", [ASKED]), ("assistant", [OTHERS, CALL]), ("user", [ANSWER])], False),
+        ([("user", [ASKED]), ("assistant", [OWN, CALL]), ("tool", [ANSWER])], True),
+        ([("assistant", [CALL]), ("tool", [ANSWER]), ("user", [ASKED])], True),
+        ([("user", [ASKED]), ("assistant", [ASKED]), ("user", [ASKED])], True),
+    ],
+)
+def test_a_budget_needs_the_thinking_of_calls_that_are_being_answered(
+    said: list[tuple[str, list[Any]]], thinks: bool
+) -> None:
+    """Anthropic refuses a turn that goes on without it; a client that lost it can still go on."""
+    losses = Losses()
+    target = Target(model="m", capabilities=frozenset(["thinking_budget"]))
+    found = thought(_conversation(*said), target, 64000, losses)
+    assert found.thinks is thinks
+    assert [loss.name for loss in losses.found] == ([] if thinks else ["reasoning"])

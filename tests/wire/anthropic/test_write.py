@@ -286,7 +286,7 @@ def test_a_choice_without_its_tool_is_none() -> None:
     hosted = ToolChoice(mode="tool", name="", kind="web_search", extras={"x": 1})
     body, found = write(request(said("user", "a"), tools=[FUNCTION], tool_choice=hosted))
     assert "tool_choice" not in body
-    assert found == [("x", "tool_choice.x"), ("tool_choice", "tool_choice")]
+    assert found == [("tool_choice.x", "tool_choice.x"), ("tool_choice", "tool_choice")]
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_a_schema_for_the_answer() -> None:
     _, lost = write(request(said("user", "a"), output=output), "structured_output")
     assert lost == [
         ("output_format.description", "output_format.description"),
-        ("x_new", "output_format.x_new"),
+        ("output_format.x_new", "output_format.x_new"),
     ]
 
 

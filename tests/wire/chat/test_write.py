@@ -301,6 +301,15 @@ def test_anthropics_tier_has_another_name() -> None:
     assert settings("service_tier", service_tier="standard_only")[0] == {"service_tier": "default"}
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"service_tier": tier} for tier in ("auto", "default", "standard_only")]
+    + [{"verbosity": "medium"}],
+)
+def test_what_a_model_does_anyway_is_no_loss(said: dict[str, Any]) -> None:
+    assert settings(**said) == ({}, [])
+
+
 def test_extras_of_another_dialect_are_losses() -> None:
     assert settings(extras={"context_management": {"a": 1}, "x": 1}) == (
         {}, ["context_management context_management", "x x"],

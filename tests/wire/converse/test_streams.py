@@ -232,6 +232,14 @@ def test_redacted_reasoning_in_pieces_is_joined_by_its_bytes() -> None:
     assert Sealed(0, Seal("bedrock", {"redactedContent": "/+8A?"})) in events
 
 
+def test_what_comes_behind_the_end_is_closed_before_it() -> None:
+    late = [ThinkingStart(0), ThinkingDelta(0, "a"), PartStop(0)]
+    assert read(START, END, thought(0, text="a"), USED) == [BEGUN, *late, DONE]
+    *before, last = read(START, END, thought(0, text="a"))
+    assert before == [BEGUN, *late]
+    assert last == Finish(DONE.stop)
+
+
 def test_what_bedrock_itself_ran_and_cited_is_kept_whole() -> None:
     events = read(
         START,

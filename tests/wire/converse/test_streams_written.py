@@ -71,6 +71,22 @@ def test_boto3_reads_what_is_written() -> None:
         assert reply.usage == Usage(5, 4, 6)
 
 
+def test_a_hidden_seal_behind_a_text_is_its_signature() -> None:
+    """One block of reasoning has a text with a signature, or hidden content, but never both."""
+    events: list[Event] = [
+        Start("msg_c01", "asked"),
+        ThinkingStart(0),
+        ThinkingDelta(0, "Hm."),
+        Sealed(0, Seal("anthropic_messages", {"data": "EtMF"})),
+        PartStop(0),
+        Finish(Stop("end_turn", None, "end_turn")),
+    ]
+    assert read(written(events))[:-1] == events[:-1]
+    reply = together(events).response()
+    body = CODEC.encode_response(reply, context())
+    assert CODEC.decode_response(body, context()).parts == reply.parts
+
+
 def test_boto3_raises_an_error_that_came_inside() -> None:
     for kind, code in (
         ("rate_limit", "throttlingException"),

@@ -180,7 +180,10 @@ def test_settings_are_carried_and_none_is_invented() -> None:
         ({"tools": [Tool(name="ls", strict=True)]}, "tool.strict"),
         ({"extras": {"new": 1}}, "new"),
         ({"tools": [Tool(name="ls", extras={"new": 1})]}, "new"),
-        ({"tools": [LS], "tool_choice": ToolChoice(mode="auto", extras={"new": 1})}, "new"),
+        (
+            {"tools": [LS], "tool_choice": ToolChoice(mode="auto", extras={"new": 1})},
+            "tool_choice.new",
+        ),
     ],
 )
 def test_what_bedrock_or_the_model_has_no_place_for_is_named(fields: Any, name: str) -> None:

@@ -228,11 +228,24 @@ def test_pictures_in_a_result() -> None:
     (part,) = decoded({"contents": [user(result("f", parts=inside))]}).messages[0].parts
     assert isinstance(part, ToolResult)
     assert part.content == [
-        Text(text='{"output":"ok"}'),
+        Text(text="ok"),
         Image(media_type="image/png", data="AAAA"),
         Opaque(kind="inlineData", value=inside[1]),
     ]
     assert not part.plain
+
+
+@pytest.mark.parametrize("word", ["output", "error"])
+@pytest.mark.parametrize("text", ["see", '{"output":"see"}', "5", ""])
+def test_a_string_beside_pictures_is_a_string(word: str, text: str) -> None:
+    picture: Json = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+    body = {"contents": [user(result("f", response={word: text}, parts=[picture]))]}
+    request = decoded(body)
+    (part,) = request.messages[0].parts
+    assert isinstance(part, ToolResult)
+    assert part.content == [Text(text=text), Image(media_type="image/png", data="AAAA")]
+    assert part.is_error == (word == "error")
+    assert encoded(request)[0] == body
 
 
 def test_media_of_known_types() -> None:

@@ -11,7 +11,7 @@ from google.genai import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lynkr.wire.codec import Context
+from lynkr.wire.codec import Context, Losses
 from lynkr.wire.events import (
     ArgumentsDelta,
     CallStart,
@@ -30,7 +30,18 @@ from lynkr.wire.events import (
 )
 from lynkr.wire.gemini.codec import CODEC
 from lynkr.wire.gemini.facts import GeminiPart
-from lynkr.wire.message import Failure, Opaque, Seal, Stop, Text, Thinking, ToolCall, Usage
+from lynkr.wire.message import (
+    Failure,
+    Opaque,
+    Response,
+    Seal,
+    Stop,
+    Text,
+    Thinking,
+    ToolCall,
+    Usage,
+)
+from lynkr.wire.plain_tools import simplified
 from lynkr.wire.seals import seal_text
 from tests.wire import made_events
 from tests.wire.gemini import sdk as gemini_sdk
@@ -121,6 +132,13 @@ CARRIED = base64.b64encode(seal_text(FOREIGN).encode()).decode()
             [TextStart(0), TextDelta(0, "a"), PartStop(0),
              ThinkingStart(1), Sealed(1, FOREIGN), PartStop(1)],
             [{"text": "a"}, {"text": "", "thoughtSignature": CARRIED}],
+        ),
+        (  # on the second text it could be that of either
+            [TextStart(0), TextDelta(0, "a"), PartStop(0),
+             ThinkingStart(1), Sealed(1, FOREIGN), PartStop(1),
+             TextStart(2), TextDelta(2, "b"), TextDelta(2, "c"), PartStop(2)],
+            [{"text": "a"}, {"text": "", "thoughtSignature": CARRIED}, {"text": "b"},
+             {"text": "c"}],
         ),
         (
             [ThinkingStart(0), Sealed(0, FOREIGN), PartStop(0),
@@ -249,6 +267,15 @@ def test_what_is_written_is_read_again(events: list[Event]) -> None:
     assert meaning(after.parts) == meaning(before.parts)
 
 
+@given(
+    made_events.streams(kinds=["function"], opaque=False, refusals=False, fails=False, pings=False)
+)
+def test_a_whole_reply_is_read_again_too(events: list[Event]) -> None:
+    reply = Response(id="r", model="m", parts=assembled(events).parts, stop=Stop("end_turn"))
+    again = CODEC.decode_response(CODEC.encode_response(reply, context()), context())
+    assert meaning(again.parts) == meaning(reply.parts)
+
+
 def meaning(parts: list[Any]) -> list[Any]:
     """Texts and thoughts joined, seals, calls: in order."""
     found: list[Any] = []
@@ -313,7 +340,8 @@ def closed(events: list[Event]) -> list[bool]:
 
 
 def test_a_chat_of_the_sdk_sends_every_seal_back() -> None:
-    """Claude behind a Gemini client: its thinking comes back with the next turn."""
+    """Claude behind a Gemini client: its thinking comes back with the next turn, and as it was
+    signed, though the SDK keeps every chunk apart."""
     seal = Seal("anthropic_messages", {"signature": "Eq/+??"})
     body = written(
         START,
@@ -332,3 +360,8 @@ def test_a_chat_of_the_sdk_sends_every_seal_back() -> None:
         ("Text", "I call it."),
         ("toolu_1", "f", {"a": 1}),
     ]
+    plain, _ = simplified(request, Losses())
+    (turn,) = [message for message in plain.messages if message.role == "assistant"]
+    assert turn.parts[:2] == [
+        Thinking(text="Hmm.", seal=seal, summary=True), Text(text="I call it."),
+    ]  # fmt: skip

@@ -237,6 +237,18 @@ def test_thinking_that_the_model_cannot_do(reasoning: Reasoning, capabilities: l
     assert [name for name, _ in lost(losses)] == ["reasoning"]
 
 
+def test_a_model_with_fixed_sampling_gets_none() -> None:
+    target = Target(model="m", capabilities=frozenset(["fixed_sampling"]))
+    said_all = {"temperature": 0.5, "top_p": 0.9, "top_k": 40}
+    body, losses = encoded(asked(said("user", "x"), seed=1, **said_all), target)
+    assert body["generationConfig"] == {"seed": 1}
+    assert lost(losses) == [(name, name) for name in said_all]
+    body, losses = encoded(asked(said("user", "x"), temperature=1.0, top_p=1), target)
+    assert ("generationConfig" in body, lost(losses)) == (False, [])
+    own = asked(said("user", "x"), format="gemini", top_k=40)  # the client knows its model
+    assert encoded(own, target)[0]["generationConfig"] == {"topK": 40}
+
+
 # --- losses ---------------------------------------------------------------------------------------
 
 MARK = CacheMark()
@@ -277,20 +289,23 @@ MARK = CacheMark()
         ),
         (
             {"tools": [Tool(name="f")], "tool_choice": ToolChoice(mode="auto", extras={"x": 1})},
-            ("x", "tool_choice.x"),
+            ("tool_choice.x", "tool_choice.x"),
         ),
         (
             {"output": OutputFormat(kind="json_object", description="d")},
             ("output_format.description", "output_format.description"),
         ),
-        ({"output": OutputFormat(kind="text", extras={"x": 1})}, ("x", "output_format.x")),
+        (
+            {"output": OutputFormat(kind="text", extras={"x": 1})},
+            ("output_format.x", "output_format.x"),
+        ),
         (
             {"system": Message(role="system", parts=[Text(text="s", cache=MARK)])},
             ("cache_control", "system.content.0.cache_control"),
         ),
         (
             {"system": Message(role="system", parts=[], extras={"x": 1})},
-            ("x", "system.x"),
+            ("system.x", "system.x"),
         ),
     ],
 )
@@ -346,6 +361,8 @@ def test_what_says_nothing_is_no_loss() -> None:
             store=False,
             metadata={},
             parallel_tool_calls=True,
+            verbosity="medium",
+            service_tier="auto",
             tools=[Tool(name="f", strict=False)],
         )
     )

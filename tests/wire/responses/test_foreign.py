@@ -222,10 +222,18 @@ def test_what_parts_lose(part: Part, without: str, wanted: list[tuple[str, str]]
     assert wrote(request(user(part)), target(without))[1] == wanted
 
 
+def test_a_refusal_is_one_here_too() -> None:
+    """The API takes ``output_text`` and ``refusal`` from an assistant, with or without ids."""
+    body, losses = wrote(request(assistant(Text(text="a"), Text(text="no", refusal=True))))
+    refusal = {"type": "refusal", "refusal": "no"}
+    assert [item["content"] for item in body["input"]] == ["a", [refusal]]
+    assert losses == []
+
+
 def test_what_an_assistant_says_beside_text_has_no_place() -> None:
-    body, losses = wrote(request(assistant(Text(text="no", refusal=True), PNG)))
+    body, losses = wrote(request(assistant(Text(text="no"), PNG)))
     assert body["input"] == [{"type": "message", "role": "assistant", "content": "no"}]
-    assert losses == [("refusal", AT), ("image", "messages.0.content.1")]
+    assert losses == [("image", "messages.0.content.1")]
 
 
 def test_an_empty_text_beside_calls_is_nothing() -> None:
@@ -341,6 +349,15 @@ def test_settings_need_their_capability(
     body, losses = wrote(request(**{name: value}), Target(model="m"))
     assert field not in body
     assert losses == [(loss, loss)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"service_tier": tier} for tier in ("auto", "default", "standard_only")]
+    + [{"verbosity": "medium"}],
+)
+def test_what_a_model_does_anyway_is_no_loss(said: dict[str, Any]) -> None:
+    assert wrote(request(**said), Target(model="m")) == wrote(request(), Target(model="m"))
 
 
 def test_more_losses() -> None:
