@@ -20,7 +20,7 @@ from pathlib import Path
 from perf import body, machine, measure, report
 from perf.gateway import DEFAULT_SUBJECTS, SUBJECTS, Gateway, started
 from perf.load import Client, mock_upstream
-from perf.measure import FULL, GROUPS, MEMORY, QUICK, Bench
+from perf.measure import FULL, GROUPS, MEMORY, QUICK, Bench, takes_part
 from perf.process import Cores, HarnessError, raise_open_files, unwind_on_signals
 from perf.sample import Samples
 from perf.target import DIRECT
@@ -68,7 +68,7 @@ class Campaign:
         order = [DIRECT, *self._subjects[turn:], *self._subjects[:turn]]
         for group in groups:
             for subject in order:
-                if subject == DIRECT and group in ("cpu", MEMORY):
+                if not takes_part(group, subject):
                     continue
                 progress(f"round {number}, {group}, {subject}")
                 try:

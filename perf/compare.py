@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from perf import body, measure
-from perf.gateway import lynkr_at, started
+from perf.gateway import SPLICED, TRANSLATED, lynkr_at, started
 from perf.load import Client, mock_upstream
 from perf.measure import FULL, QUICK, Bench
 from perf.process import Cores, HarnessError, raise_open_files, unwind_on_signals
@@ -45,13 +45,19 @@ def main() -> int:
     parser.add_argument(NEW, type=Path)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="small rounds")
+    parser.add_argument("--translated", action="store_true", help="the provider speaks Chat")
     options = parser.parse_args()
     unwind_on_signals()
     raise_open_files()
     cores = Cores.of_this_machine()
     probe = body.agent_body(body.SMALL_BYTES, stream=False)
     # Not resolved: an executable finds its virtual environment by the path it is called by.
-    builds = {name: lynkr_at(str(getattr(options, name).absolute())) for name in (OLD, NEW)}
+    builds = {
+        name: lynkr_at(
+            str(getattr(options, name).absolute()), TRANSLATED if options.translated else SPLICED
+        )
+        for name in (OLD, NEW)
+    }
     samples = Samples()
     with tempfile.TemporaryDirectory(prefix="perf-") as name:
         client = Client(cores, body.write_bodies(Path(name)))

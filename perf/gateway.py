@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perf.process import Child, Cores, HarnessError, free_port
+from perf.target import OURS, TRANSLATING
 
 READY_TIMEOUT_S = 30.0
 READY_POLL_S = 0.002
@@ -68,13 +69,20 @@ LYNKR_CONFIG = """\
 port = {port}
 
 [providers.main]
-kind = "anthropic"
-base_url = "http://127.0.0.1:{upstream_port}"
+{provider}
 api_key = "sk-perf"
 
 [log]
 access = "{directory}/lynkr-access.log"
 """
+# The client speaks Messages to both.
+SPLICED = """\
+kind = "anthropic"
+base_url = "http://127.0.0.1:{upstream_port}\""""
+TRANSLATED = """\
+kind = "openai-compatible"
+apis = ["chat"]
+base_url = "http://127.0.0.1:{upstream_port}/v1\""""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +134,14 @@ def aiohttp_proxy(site: Site) -> list[str]:
     return [sys.executable, str(program), "--port", str(site.port), "--upstream", upstream]
 
 
-def lynkr_at(executable: str) -> Command:
+def lynkr_at(executable: str, provider: str = SPLICED) -> Command:
     def command(site: Site) -> list[str]:
         config = site.directory / "lynkr.toml"
         config.write_text(
             LYNKR_CONFIG.format(
-                directory=site.directory, port=site.port, upstream_port=site.upstream_port
+                directory=site.directory,
+                port=site.port,
+                provider=provider.format(upstream_port=site.upstream_port),
             )
         )
         return [executable, "serve", "--config", str(config)]
@@ -139,14 +149,16 @@ def lynkr_at(executable: str) -> Command:
     return command
 
 
+_LYNKR = str(Path(sys.executable).parent / "lynkr")
 SUBJECTS: dict[str, Command] = {
     "nginx": nginx,
     "aiohttp": aiohttp_proxy,
-    "lynkr": lynkr_at(str(Path(sys.executable).parent / "lynkr")),
+    OURS: lynkr_at(_LYNKR),
+    TRANSLATING: lynkr_at(_LYNKR, TRANSLATED),
     # Not run unless asked for: what nginx saves when its log is not written once per request.
     "nginx-buffered-log": nginx_buffered_log,
 }
-DEFAULT_SUBJECTS = ("nginx", "aiohttp", "lynkr")
+DEFAULT_SUBJECTS = ("nginx", "aiohttp", OURS, TRANSLATING)
 
 
 def answers(port: int, body: bytes) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 from lynkr._native.inbound import Inbound
@@ -44,12 +45,14 @@ HEADERS = b"".join(
 )
 
 
-def request_of(size: int) -> bytes:
+def request_of(size: int, *, stream: bool = True) -> bytes:
     body = (
         b'{"model":"claude-sonnet-4-5","messages":[{"role":"user","content":"%b"}],'
         b'"max_tokens":32000,"stream":true}'
     )
     body %= b"x" * (size - len(body))
+    if not stream:
+        body = body.replace(b"true", b"false")
     return b"POST /v1/messages?beta=true HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (
         HEADERS,
         len(body),
@@ -66,11 +69,14 @@ REPLY_BODY = (
 REPLY_HEADERS = (
     b"date: Mon, 23 Nov 2026 10:00:00 GMT\r\nrequest-id: req_1\r\nserver: cloudflare\r\n"
 )
-REPLY = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n%b" % (
-    REPLY_HEADERS,
-    len(REPLY_BODY),
-    REPLY_BODY,
-)
+
+
+def reply_of(body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n"
+    return head % (REPLY_HEADERS, len(body)) + body
+
+
+REPLY = reply_of(REPLY_BODY)
 
 
 def event(name: str, data: str) -> bytes:
@@ -98,6 +104,58 @@ LAST = (
     )
     + event("message_stop", '{"type":"message_stop"}')
     + b"0\r\n\r\n"
+)
+
+
+def chat_chunk(choices: str, more: str = "") -> bytes:
+    frame = (
+        'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795430401,'
+        f'"model":"gpt-5.5","choices":[{choices}]{more}}}\n\n'
+    ).encode()
+    return b"%x\r\n%b\r\n" % (len(frame), frame)
+
+
+def chat_delta(delta: str, finish: str = "null") -> bytes:
+    return chat_chunk(f'{{"index":0,"delta":{{{delta}}},"logprobs":null,"finish_reason":{finish}}}')
+
+
+CHAT_BODY = (
+    b'{"id":"chatcmpl-1","object":"chat.completion","created":1795430401,"model":"gpt-5.5",'
+    b'"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"logprobs":null,'
+    b'"finish_reason":"stop"}],"usage":{"prompt_tokens":212,"completion_tokens":5}}'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A provider, and what it says to each call."""
+
+    provider: Provider
+    reply: bytes
+    first: bytes  # of a stream, head included
+    delta: bytes
+    last: bytes
+
+
+# The client's dialect, and another one.
+SPLICED = Upstream(
+    Provider(kind="anthropic", base_url="http://192.0.2.1", api_key="sk-provider"),
+    REPLY, STREAM_HEAD + FIRST, DELTA, LAST,
+)  # fmt: skip
+TRANSLATED = Upstream(
+    Provider(
+        kind="openai-compatible",
+        base_url="http://192.0.2.1/v1",
+        apis=["chat"],
+        api_key="sk-provider",
+    ),
+    reply_of(CHAT_BODY),
+    # With its first delta: all that follow are alike.
+    STREAM_HEAD + chat_delta('"role":"assistant","content":""') + chat_delta('"content":"Hello"'),
+    chat_delta('"content":"Hello"'),
+    chat_delta("", '"stop"')
+    + chat_chunk("", ',"usage":{"prompt_tokens":212,"completion_tokens":5}')
+    + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n",
 )
 
 
@@ -147,8 +205,9 @@ class MemoryTransport(asyncio.Transport):
 class MemoryBench:
     """A gateway whose sockets are memory."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, said: Upstream) -> None:
         self.gateway = gateway
+        self.said = said
         self.upstreams: list[tuple[Outbound, MemoryTransport]] = []
         cast("Any", gateway)._connector._dials["http"] = self._dial
 
@@ -182,20 +241,22 @@ class Pair:
         self,
         client: tuple[Inbound, MemoryTransport],
         upstream: tuple[Outbound, MemoryTransport],
+        said: Upstream,
     ) -> None:
         self.inbound, self.to_client = client
         self.outbound, self.to_upstream = upstream
+        self.said = said
 
     def call(self, given: bytes = REQUEST) -> None:
         self.inbound.data_received(given)
-        self.outbound.data_received(REPLY)
+        self.outbound.data_received(self.said.reply)
 
     def stream(self, chunks: int) -> None:
         self.inbound.data_received(REQUEST)
-        self.outbound.data_received(STREAM_HEAD + FIRST)
+        self.outbound.data_received(self.said.first)
         for _ in range(chunks):
-            self.outbound.data_received(DELTA)
-        self.outbound.data_received(LAST)
+            self.outbound.data_received(self.said.delta)
+        self.outbound.data_received(self.said.last)
 
     def forget(self) -> None:
         for transport in (self.to_client, self.to_upstream):
@@ -211,18 +272,14 @@ class Pair:
 
 
 @asynccontextmanager
-async def memory_bench(access_log: str) -> AsyncIterator[MemoryBench]:
+async def memory_bench(access_log: str, said: Upstream = SPLICED) -> AsyncIterator[MemoryBench]:
     """A gateway that listens, but is spoken to through memory only."""
     settings = Settings(
-        server=Server(port=0),
-        providers={
-            "main": Provider(kind="anthropic", base_url="http://192.0.2.1", api_key="sk-provider")
-        },
-        log=Log(access=access_log),
+        server=Server(port=0), providers={"main": said.provider}, log=Log(access=access_log)
     )
     gateway = Gateway(settings)
     await gateway.start()
-    bench = MemoryBench(gateway)
+    bench = MemoryBench(gateway, said)
     yield bench
     for outbound, _ in bench.upstreams:
         outbound.connection_lost(None)
@@ -235,8 +292,8 @@ async def warm_pair(bench: MemoryBench) -> Pair:
     """Connected, and used before."""
     client = bench.client()
     upstream = await bench.sent(client[0])
-    upstream[0].data_received(REPLY)
-    pair = Pair(client, upstream)
+    upstream[0].data_received(bench.said.reply)
+    pair = Pair(client, upstream, bench.said)
     for _ in range(20):
         pair.call()
         pair.stream(3)

@@ -111,14 +111,13 @@ class Client:
     cores: Cores
     bodies: dict[str, Path]
 
-    def _argv(
-        self, mode: str, port: int, body: str, headers: dict[str, str], **numbers: int
-    ) -> list[str]:
+    def _argv(self, mode: str, port: int, body: str, wish: str, **numbers: int) -> list[str]:
+        """``wish`` is what the mock is to do, in its own words; "" leaves it to the mock."""
         argv = [compiled("client"), mode, "--port", str(port), "--body", str(self.bodies[body])]
         for name, number in numbers.items():
             argv += [f"--{name.replace('_', '-')}", str(number)]
-        for name, value in headers.items():
-            argv += ["--header", f"{name}: {value}"]
+        if wish:
+            argv += ["--header", f"baggage: {wish}"]
         return argv
 
     @contextlib.contextmanager
@@ -143,12 +142,11 @@ class Client:
         delay_us: int = 0,
         deadline_s: float = 60.0,
     ) -> Report:
-        headers = {"x-mock-delay-us": str(delay_us)} if delay_us else {}
         argv = self._argv(
             "requests",
             port,
             body,
-            headers,
+            f"mock-delay-us={delay_us}" if delay_us else "",
             connections=connections,
             requests=requests,
             duration_ms=duration_ms,
@@ -160,7 +158,7 @@ class Client:
             "streams",
             port,
             "stream",
-            {"x-mock-stream": plan.header},
+            plan.wish,
             connections=plan.streams,
             chunks=plan.chunks,
             repeat=plan.repeat,
@@ -173,9 +171,9 @@ class Client:
     @contextlib.contextmanager
     def held(self, port: int, connections: int, stream: StreamPlan | None) -> Iterator[None]:
         """Holds idle connections, or streams that have had their first chunk."""
-        headers = {"x-mock-stream": stream.header} if stream else {}
+        wish = stream.wish if stream else ""
         body = "stream" if stream else "1kb"
-        argv = self._argv("idle", port, body, headers, connections=connections, ramp_us=1000)
+        argv = self._argv("idle", port, body, wish, connections=connections, ramp_us=1000)
         with self._running(argv) as child:
             line = child.read_line(HOLD_TIMEOUT_S)
             if line != "ready\n":
@@ -190,15 +188,15 @@ class StreamPlan:
     streams: int
     chunks: int
     interval_us: int = 20_000
-    frame_bytes: int = 180
+    text_bytes: int = 65  # in a frame, which then has 180 bytes in the Messages dialect
     repeat: int = 1
     # Prime to the interval: starts then fall on different phases of it.
     ramp_us: int = 503
     late_us: int = 50_000
 
     @property
-    def header(self) -> str:
-        return f"{self.chunks},{self.interval_us},{self.frame_bytes}"
+    def wish(self) -> str:
+        return f"mock-stream={self.chunks}:{self.interval_us}:{self.text_bytes}"
 
     @property
     def expected_s(self) -> float:

@@ -14,7 +14,9 @@ from functools import partial
 from perf import procfs
 from perf.gateway import Gateway
 from perf.load import Client, Mock, Report, StreamPlan, microseconds
+from perf.process import HarnessError
 from perf.procfs import Cpu
+from perf.target import DIRECT, OURS, TRANSLATING
 
 Values = dict[str, float]
 Start = Callable[[], AbstractContextManager[Gateway]]
@@ -103,11 +105,9 @@ def share(time_ns: int, report: Report) -> float:
     return time_ns / max(report.elapsed_ns, 1)
 
 
-def cpu(bench: Bench, gateway: Gateway) -> Values:
-    """CPU per request and per chunk, at a load the gateway carries with ease."""
+def request_costs(bench: Bench, gateway: Gateway, prefix: str) -> Values:
+    """CPU per request of each size, at a load the gateway carries with ease."""
     values: Values = {}
-    if gateway.session is None:
-        return values
     for body, requests in (
         ("1kb", bench.effort.small_requests),
         ("100kb", bench.effort.large_requests),
@@ -117,14 +117,29 @@ def cpu(bench: Bench, gateway: Gateway) -> Values:
             partial(bench.client.requests, gateway.port, body, connections=16, requests=requests),
         )
         report.sound(f"{gateway.name} {body}")
-        values[f"cpu_{body}_us"] = cost.used_ns / 1000 / report.done
-        values[f"cpu_{body}_wait_share"] = share(cost.waited_ns, report)
+        values[f"{prefix}_{body}_us"] = cost.used_ns / 1000 / report.done
+        values[f"{prefix}_{body}_wait_share"] = share(cost.waited_ns, report)
+    return values
+
+
+def chunk_cost(bench: Bench, gateway: Gateway, prefix: str) -> Values:
+    """CPU per chunk of streams that nobody is late with."""
     plan = StreamPlan(streams=200, chunks=bench.effort.chunks_per_stream)
     report, cost = bench.costed(gateway, partial(bench.client.streams, gateway.port, plan))
     report.sound(f"{gateway.name} chunks")
-    values["cpu_chunk_us"] = cost.used_ns / 1000 / report.chunks
-    values["cpu_chunk_wait_share"] = share(cost.waited_ns, report)
-    return values
+    if report.lost or report.reordered:
+        raise HarnessError(f"{gateway.name}: {report.lost} lost, {report.reordered} out of order")
+    return {
+        f"{prefix}_chunk_us": cost.used_ns / 1000 / report.chunks,
+        f"{prefix}_chunk_wait_share": share(cost.waited_ns, report),
+    }
+
+
+def cpu(bench: Bench, gateway: Gateway) -> Values:
+    """CPU per request and per chunk."""
+    if gateway.session is None:
+        return {}
+    return request_costs(bench, gateway, "cpu") | chunk_cost(bench, gateway, "cpu")
 
 
 def latency(bench: Bench, gateway: Gateway) -> Values:
@@ -161,29 +176,35 @@ def streams(bench: Bench, gateway: Gateway) -> Values:
     """Streams of 20 ms chunks: clean means that none was lost, late, reordered or cut."""
     values: Values = {}
     for level in STREAM_LEVELS:
-        bench.mock.stats()
-        plan = StreamPlan(streams=level, chunks=bench.effort.level_chunks)
-        mock_before = procfs.cpu(bench.mock.pid)
-        report, cost = bench.costed(gateway, partial(bench.client.streams, gateway.port, plan))
-        mock = procfs.cpu(bench.mock.pid) - mock_before
-        bad = report.lost + report.late + report.reordered + report.error_count
-        values |= {
-            f"streams_{level}_clean": float(bad == 0 and report.unfinished == 0),
-            f"streams_{level}_lost": report.lost,
-            f"streams_{level}_late": report.late,
-            f"streams_{level}_reordered": report.reordered,
-            f"streams_{level}_errors": report.error_count,
-            f"streams_{level}_delay_p50_ms": microseconds(report.chunk_delay, 50) / 1000,
-            f"streams_{level}_delay_p99_ms": microseconds(report.chunk_delay, 99) / 1000,
-            f"streams_{level}_delay_max_ms": report.chunk_delay_max_ns / 1e6,
-            f"streams_{level}_gap_p99_ms": microseconds(report.chunk_gap, 99) / 1000,
-            f"streams_{level}_mock_lag_max_ms": bench.mock.stats()["lag_max_ns"] / 1e6,
-            f"streams_{level}_load_core_share": share(mock.used_ns + report.client_cpu_ns, report),
-        }
-        if gateway.session is not None and report.chunks:
-            values[f"streams_{level}_cpu_chunk_us"] = cost.used_ns / 1000 / report.chunks
-            values[f"streams_{level}_core_share"] = share(cost.used_ns, report)
-            values[f"streams_{level}_wait_share"] = share(cost.waited_ns, report)
+        values |= streams_at(bench, gateway, level, f"streams_{level}")
+    return values
+
+
+def streams_at(bench: Bench, gateway: Gateway, level: int, prefix: str) -> Values:
+    """So many streams at once: whether they were clean, and what they cost."""
+    bench.mock.stats()
+    plan = StreamPlan(streams=level, chunks=bench.effort.level_chunks)
+    mock_before = procfs.cpu(bench.mock.pid)
+    report, cost = bench.costed(gateway, partial(bench.client.streams, gateway.port, plan))
+    mock = procfs.cpu(bench.mock.pid) - mock_before
+    bad = report.lost + report.late + report.reordered + report.error_count
+    values: Values = {
+        f"{prefix}_clean": float(bad == 0 and report.unfinished == 0),
+        f"{prefix}_lost": report.lost,
+        f"{prefix}_late": report.late,
+        f"{prefix}_reordered": report.reordered,
+        f"{prefix}_errors": report.error_count,
+        f"{prefix}_delay_p50_ms": microseconds(report.chunk_delay, 50) / 1000,
+        f"{prefix}_delay_p99_ms": microseconds(report.chunk_delay, 99) / 1000,
+        f"{prefix}_delay_max_ms": report.chunk_delay_max_ns / 1e6,
+        f"{prefix}_gap_p99_ms": microseconds(report.chunk_gap, 99) / 1000,
+        f"{prefix}_mock_lag_max_ms": bench.mock.stats()["lag_max_ns"] / 1e6,
+        f"{prefix}_load_core_share": share(mock.used_ns + report.client_cpu_ns, report),
+    }
+    if gateway.session is not None and report.chunks:
+        values[f"{prefix}_cpu_chunk_us"] = cost.used_ns / 1000 / report.chunks
+        values[f"{prefix}_core_share"] = share(cost.used_ns, report)
+        values[f"{prefix}_wait_share"] = share(cost.waited_ns, report)
     return values
 
 
@@ -211,6 +232,22 @@ def saturation(bench: Bench, gateway: Gateway) -> Values:
             values[f"saturation_{body}_gateway_share"] = share(cost.used_ns, report)
             values[f"saturation_{body}_wait_share"] = share(cost.waited_ns, report)
     return values
+
+
+def translate(bench: Bench, gateway: Gateway) -> Values:
+    """A small call and a chunk, for gateways that translate and for those that do not."""
+    report = bench.client.requests(
+        gateway.port, "1kb", connections=1, requests=bench.effort.latency_requests
+    ).sound(f"{gateway.name} c1")
+    values = {
+        "translate_c1_p50_us": microseconds(report.latency, 50),
+        "translate_c1_p99_us": microseconds(report.latency, 99),
+    }
+    if gateway.session is not None:
+        values |= request_costs(bench, gateway, "translate")
+        values |= chunk_cost(bench, gateway, "translate")
+    most = STREAM_LEVELS[-1]
+    return values | streams_at(bench, gateway, most, f"translate_{most}")
 
 
 def memory(bench: Bench, start: Start) -> Values:
@@ -250,5 +287,15 @@ GROUPS: dict[str, Callable[[Bench, Gateway], Values]] = {
     "latency": latency,
     "streams": streams,
     "saturation": saturation,
+    "translate": translate,
 }
 MEMORY = "memory"
+# Groups that not everybody has a part in. A gateway that translates has none in the others.
+_TAKES_PART = {"translate": {DIRECT, "nginx", OURS, TRANSLATING}}
+
+
+def takes_part(group: str, subject: str) -> bool:
+    """Whether a group is measured of a subject: ``direct`` has neither CPU nor memory."""
+    if subject == DIRECT and group in ("cpu", MEMORY):
+        return False
+    return subject in _TAKES_PART[group] if group in _TAKES_PART else subject != TRANSLATING

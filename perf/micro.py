@@ -14,11 +14,10 @@ from pathlib import Path
 import uvloop
 
 from perf.in_memory import (
-    DELTA,
-    FIRST,
-    LAST,
     REQUEST,
-    STREAM_HEAD,
+    SPLICED,
+    TRANSLATED,
+    Upstream,
     memory_bench,
     request_of,
     warm_pair,
@@ -40,35 +39,40 @@ def least_us(work: Callable[[], object], times: int) -> float:
     return best
 
 
-async def measured(access_log: str) -> list[tuple[str, float]]:
-    async with memory_bench(access_log) as bench:
+async def measured(access_log: str, said: Upstream) -> list[tuple[str, float]]:
+    async with memory_bench(access_log, said) as bench:
         pair = await warm_pair(bench)
-        large = request_of(100 * 1024)
+        small, large = request_of(1024, stream=False), request_of(100 * 1024, stream=False)
 
         def call(given: bytes) -> None:
             pair.call(given)
             pair.forget()
 
         def chunk() -> None:
-            pair.outbound.data_received(DELTA)
+            pair.outbound.data_received(said.delta)
             pair.to_client.written.clear()
 
         rows = [
-            ("1 KB call", least_us(lambda: call(REQUEST), CALLS)),
+            ("1 KB call", least_us(lambda: call(small), CALLS)),
             ("100 KB call", least_us(lambda: call(large), CALLS)),
         ]
         pair.inbound.data_received(REQUEST)
-        pair.outbound.data_received(STREAM_HEAD + FIRST)
+        pair.outbound.data_received(said.first)
         rows.append(("streamed chunk", least_us(chunk, CHUNKS)))
-        pair.outbound.data_received(LAST)
+        pair.outbound.data_received(said.last)
         return rows
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for title, log in (("access log to a file", str(Path(folder) / "log")), ("no log", "off")):
+        log = str(Path(folder) / "log")
+        for title, given, said in (
+            ("access log to a file", log, SPLICED),
+            ("no log", "off", SPLICED),
+            ("Messages translated to Chat, no log", "off", TRANSLATED),
+        ):
             print(title)
-            for name, cost_us in uvloop.run(measured(log)):
+            for name, cost_us in uvloop.run(measured(given, said)):
                 print(f"  {name:<16} {cost_us:6.2f} us")
 
 

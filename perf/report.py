@@ -103,6 +103,30 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Translation",
+        "The client speaks Messages. The provider of `lynkr-translate` speaks Chat Completions, "
+        "that of the others Messages; calls and texts are the same. What is added is the "
+        "difference to the direct call in the same round.",
+        (
+            Row("per SSE chunk (200 streams, 20 ms), µs", "translate_chunk_us"),
+            Row("kept waiting by other programs, share of time", "translate_chunk_wait_share"),
+            Row("per 1 KB request, reply included, µs", "translate_1kb_us"),
+            Row("kept waiting by other programs, share of time", "translate_1kb_wait_share"),
+            Row("per 100 KB request, reply included, µs", "translate_100kb_us"),
+            Row("kept waiting by other programs, share of time", "translate_100kb_wait_share"),
+            Row("added, c=1 p50, µs", "translate_c1_p50_us", True),
+            Row("added, c=1 p99, µs", "translate_c1_p99_us", True),
+            Row("2,000 streams: CPU per chunk, µs", "translate_2000_cpu_chunk_us"),
+            Row("2,000 streams: share of the gateway's core", "translate_2000_core_share"),
+            Row("2,000 streams: late chunks (> 50 ms)", "translate_2000_late"),
+            Row("2,000 streams: lost chunks", "translate_2000_lost"),
+            Row("2,000 streams: reordered chunks", "translate_2000_reordered"),
+            Row("2,000 streams: chunk delay p50, ms", "translate_2000_delay_p50_ms"),
+            Row("2,000 streams: chunk delay p99, ms", "translate_2000_delay_p99_ms"),
+            Row("2,000 streams: the mock's worst lag, ms", "translate_2000_mock_lag_max_ms"),
+        ),
+    ),
+    Section(
         "Memory and start",
         "Resident set of the processes; socket buffers in the kernel are not in it.",
         (
@@ -117,12 +141,12 @@ SECTIONS = (
 )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    aligned = ["---", *["--:"] * (len(head) - 1)]
-    return ["| " + " | ".join(cells) + " |" for cells in (head, aligned, *rows)]
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    ruler = ["---", *["--:"] * (len(head) - 1)]
+    return ["| " + " | ".join(cells) + " |" for cells in (head, ruler, *rows)]
 
 
-def _cell(spread: Spread | None) -> str:
+def cell(spread: Spread | None) -> str:
     if spread is None:
         return "-"
     if spread.rounds == 1 or spread.low == spread.high:
@@ -136,7 +160,7 @@ def _targets(samples: Samples) -> list[str]:
         for one in verdicts(samples, STREAM_LEVELS)
     ]
     head = ("target", "limit", "measured", "lowest to highest", "verdict")
-    return ["## Targets", "", *_table(head, rows), ""]
+    return ["## Targets", "", *grid(head, rows), ""]
 
 
 def _section(section: Section, samples: Samples, subjects: Sequence[str]) -> list[str]:
@@ -144,8 +168,11 @@ def _section(section: Section, samples: Samples, subjects: Sequence[str]) -> lis
     columns = [
         name
         for name in (DIRECT, *subjects)
-        if any(not row.is_added and samples.by_round(name, row.metric) for row in section.rows)
-        or (name != DIRECT and any(row.is_added for row in section.rows))
+        if any(
+            samples.by_round(name, row.metric)
+            for row in section.rows
+            if name != DIRECT or not row.is_added
+        )
     ]
     for row in section.rows:
         spreads = [
@@ -155,20 +182,20 @@ def _section(section: Section, samples: Samples, subjects: Sequence[str]) -> lis
             for name in columns
         ]
         if any(spreads):
-            rows.append([row.label, *(_cell(spread) for spread in spreads)])
+            rows.append([row.label, *(cell(spread) for spread in spreads)])
     if not rows:
         return []
-    return [f"## {section.title}", "", section.note, "", *_table(("", *columns), rows), ""]
+    return [f"## {section.title}", "", section.note, "", *grid(("", *columns), rows), ""]
 
 
 def _held(samples: Samples, subjects: Sequence[str]) -> list[str]:
     held = [(name, *streams_held(samples, name, STREAM_LEVELS)) for name in (DIRECT, *subjects)]
     if not any(is_measured for _, _, is_measured in held):
         return []
-    rows = [(name, f"{count:,}" if is_measured else "-") for name, count, is_measured in held]
+    rows = [(name, f"{count:,}") for name, count, is_measured in held if is_measured]
     note = "If `direct` did not hold a level, the machine could not, and no gateway is to blame."
     head = ("", "streams")
-    return ["## Streams held clean in every round", "", *_table(head, rows), "", note, ""]
+    return ["## Streams held clean in every round", "", *grid(head, rows), "", note, ""]
 
 
 def table(
@@ -189,7 +216,7 @@ def table(
     for section in SECTIONS:
         lines += _section(section, samples, subjects)
     lines += _held(samples, subjects)
-    lines += ["## Machine", "", *_table(("", ""), list(machine.items())), ""]
+    lines += ["## Machine", "", *grid(("", ""), list(machine.items())), ""]
     return "\n".join(lines)
 
 

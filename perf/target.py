@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from perf.sample import Samples, Spread
 
 OURS = "lynkr"
+TRANSLATING = "lynkr-translate"  # the same, its provider speaking another dialect
 DIRECT = "direct"
 
 
@@ -28,13 +29,14 @@ class Target:
     unit: str
     compared: Compared = Compared.ITSELF
     baseline: str = ""
+    subject: str = OURS
 
-    def measured(self, samples: Samples, subject: str) -> Spread | None:
+    def measured(self, samples: Samples) -> Spread | None:
         if self.compared is Compared.RATIO:
-            return samples.ratio(subject, self.baseline, self.metric)
+            return samples.ratio(self.subject, self.baseline, self.metric)
         if self.compared is Compared.ADDED:
-            return samples.added(subject, self.baseline, self.metric)
-        return samples.spread(subject, self.metric)
+            return samples.added(self.subject, self.baseline, self.metric)
+        return samples.spread(self.subject, self.metric)
 
 
 RATIO, ADDED = Compared.RATIO, Compared.ADDED
@@ -55,6 +57,24 @@ TARGETS = (
     Target("added p99 at c=1", "latency_c1_p99_us", 300.0, "µs", ADDED, DIRECT),
     Target("resident memory of an idle worker", "rss_idle_worker_mb", 60.0, "MB"),
     Target("resident memory per open stream", "rss_per_stream_kb", 40.0, "KB"),
+    Target(
+        "CPU per translated SSE chunk, against the splice lane",
+        "translate_chunk_us",
+        6.0,
+        "x",
+        RATIO,
+        OURS,
+        TRANSLATING,
+    ),
+    Target(
+        "added p99 at c=1, translated",
+        "translate_c1_p99_us",
+        1000.0,
+        "µs",
+        ADDED,
+        DIRECT,
+        TRANSLATING,
+    ),
 )
 STREAMS_TARGET = 2000
 
@@ -100,10 +120,10 @@ def streams_held(samples: Samples, subject: str, levels: Sequence[int]) -> tuple
     return held, is_measured
 
 
-def verdicts(samples: Samples, levels: Sequence[int], subject: str = OURS) -> list[Verdict]:
+def verdicts(samples: Samples, levels: Sequence[int]) -> list[Verdict]:
     found = []
     for target in TARGETS:
-        spread = target.measured(samples, subject)
+        spread = target.measured(samples)
         limit = f"≤ {target.limit:g} {target.unit}"
         if spread is None:
             found.append(Verdict(target.label, limit, "-", "-", None))
@@ -111,7 +131,7 @@ def verdicts(samples: Samples, levels: Sequence[int], subject: str = OURS) -> li
         measured = f"{figure(spread.median)} {target.unit}"
         is_met = spread.median <= target.limit
         found.append(Verdict(target.label, limit, measured, spread_text(spread), is_met))
-    held, is_measured = streams_held(samples, subject, levels)
+    held, is_measured = streams_held(samples, OURS, levels)
     found.append(
         Verdict(
             "streams of 20 ms chunks held clean in every round",

@@ -1,13 +1,15 @@
-/* The mock provider: a single-threaded epoll server that answers like a Messages API, and never waits.
+/* The mock provider: a single-threaded epoll server that answers like a provider, and never waits.
  *
- * Every path answers. What the answer is, request headers decide, because gateways pass unknown
- * headers on, so the load client can drive the mock through any of them:
+ * POST /v1/chat/completions is answered like Chat Completions, every other path like the Messages API.
+ * What the answer is, the `baggage` header decides (W3C: what a caller tells all behind it), because
+ * gateways pass it on, also those that write the request anew; so the load client can drive the mock
+ * through any of them. Its members, sizes being those of the text in a reply:
  *
- *   x-mock-stream: CHUNKS,INTERVAL_US,BYTES   an event stream, one HTTP chunk and one write per frame
- *   x-mock-reply-bytes: BYTES                 the size of a plain JSON reply
- *   x-mock-delay-us: MICROSECONDS             how long a plain reply is held back
+ *   mock-stream=CHUNKS:INTERVAL_US:BYTES   an event stream, one HTTP chunk and one write per frame
+ *   mock-reply-bytes=BYTES                 the size of a plain JSON reply
+ *   mock-delay-us=MICROSECONDS             how long a plain reply is held back
  *
- * A body with "stream":true and no x-mock-stream gets a default stream. Each delta carries its number
+ * A body with "stream":true and no mock-stream gets a default stream. Each delta carries its number
  * and the clock at its write, so the client can tell lost, late and reordered apart without asking.
  * GET /mock/stats tells how far behind its own schedule the mock has been: a run in which the mock was
  * late says nothing about a gateway.
@@ -26,6 +28,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "chat.h"
 #include "http.h"
 #include "messages.h"
 
@@ -35,6 +38,10 @@ enum {
     BACKLOG_BYTES_MAX = 4 << 20,      /* one connection's unsent bytes, when the gateway stops reading */
     EVENTS_PER_WAIT = 256,
     LATE_NS = 10 * 1000 * 1000,
+    REPLY_TEXT_BYTES = 307,           /* a reply of the Messages API then has 600 bytes */
+    REPLY_TEXT_BYTES_MAX = 1 << 20,
+    FRAME_TEXT_BYTES_MIN = 38,        /* number, clock and a blank */
+    FRAME_TEXT_BYTES_MAX = 16384,
 };
 
 struct connection {
@@ -43,7 +50,8 @@ struct connection {
     uint64_t due_ns, interval_ns;
     uint32_t chunks, sent_chunks;
     bool in_body, wants_stream, is_streaming, head_only, is_stats, is_writable_awaited;
-    size_t reply_bytes, frame_bytes;
+    size_t reply_bytes, frame_bytes;  /* of text */
+    struct dialect *dialect;
     uint64_t delay_ns;
     struct body body;
     size_t head_count;
@@ -180,16 +188,16 @@ static bool flush_backlog(struct connection *connection)
 
 static bool send_frame(struct connection *connection)
 {
-    struct bytes *frame = frame_of(connection->frame_bytes);
-    stamp_frame(frame, connection->sent_chunks++, now_ns());
+    const struct bytes *frame =
+        frame_of(connection->dialect, connection->frame_bytes, connection->sent_chunks++, now_ns());
     stats.frames++;
     return write_bytes(connection, frame->data, frame->count);
 }
 
 static bool send_stream_end(struct connection *connection)
 {
-    char text[1024], chunk[1100];
-    int count = snprintf(text, sizeof text, MESSAGE_END, connection->sent_chunks);
+    char text[2048], chunk[2100];
+    int count = snprintf(text, sizeof text, connection->dialect->stream_close, connection->sent_chunks);
     int total = snprintf(chunk, sizeof chunk, "%x\r\n%s\r\n0\r\n\r\n", (unsigned)count, text);
     connection->is_streaming = false;
     return write_bytes(connection, chunk, (size_t)total);
@@ -197,8 +205,10 @@ static bool send_stream_end(struct connection *connection)
 
 static bool send_stream_start(struct connection *connection)
 {
+    const struct dialect *dialect = connection->dialect;
     char start[2048];
-    int count = snprintf(start, sizeof start, "%s%zx\r\n%s\r\n", STREAM_HEAD, sizeof MESSAGE_START - 1, MESSAGE_START);
+    int count = snprintf(start, sizeof start, "%s%zx\r\n%s\r\n", dialect->stream_head,
+                         strlen(dialect->stream_open), dialect->stream_open);
     stats.streams++;
     connection->is_streaming = true;
     connection->sent_chunks = 0;
@@ -223,7 +233,7 @@ static bool send_stats(struct connection *connection)
 
 static bool send_reply(struct connection *connection)
 {
-    const struct bytes *reply = reply_of(connection->reply_bytes);
+    const struct bytes *reply = reply_of(connection->dialect, connection->reply_bytes);
     return write_bytes(connection, reply->data, connection->head_only ? reply->head_count : reply->count);
 }
 
@@ -248,20 +258,32 @@ static size_t clamp(size_t value, size_t low, size_t high)
     return value < low ? low : value > high ? high : value;
 }
 
+/* The value of one member of the baggage, or NULL. `name` ends with its equals sign. */
+static const char *baggage_value(const char *head, size_t length, const char *name)
+{
+    const char *line = header_value(head, length, "baggage:");
+    if (!line)
+        return NULL;
+    const char *end = memchr(line, '\r', (size_t)(head + length - line));
+    const char *at = end ? memmem(line, (size_t)(end - line), name, strlen(name)) : NULL;
+    return at ? at + strlen(name) : NULL;
+}
+
 static void read_head(struct connection *connection, size_t length)
 {
     const char *head = connection->head;
-    const char *value = header_value(head, length, "x-mock-stream:");
-    unsigned long chunks = 50, interval_us = 20000, bytes = FRAME_BYTES_MIN;
+    connection->dialect = strncmp(head, "POST /v1/chat/completions", 25) == 0 ? &chat : &messages;
+    const char *value = baggage_value(head, length, "mock-stream=");
+    unsigned long chunks = 50, interval_us = 20000, bytes = FRAME_TEXT_BYTES_MIN;
     if (value)
-        sscanf(value, "%lu,%lu,%lu", &chunks, &interval_us, &bytes);
+        sscanf(value, "%lu:%lu:%lu", &chunks, &interval_us, &bytes);
     connection->wants_stream = value != NULL;
     connection->chunks = (uint32_t)chunks;
     connection->interval_ns = interval_us * 1000ull;
-    connection->frame_bytes = clamp(bytes, FRAME_BYTES_MIN, FRAME_BYTES_MAX);
-    value = header_value(head, length, "x-mock-reply-bytes:");
-    connection->reply_bytes = value ? clamp(strtoul(value, NULL, 10), REPLY_BYTES_MIN, REPLY_BYTES_MAX) : REPLY_BYTES_DEFAULT;
-    value = header_value(head, length, "x-mock-delay-us:");
+    connection->frame_bytes = clamp(bytes, FRAME_TEXT_BYTES_MIN, FRAME_TEXT_BYTES_MAX);
+    value = baggage_value(head, length, "mock-reply-bytes=");
+    connection->reply_bytes = value ? clamp(strtoul(value, NULL, 10), 0, REPLY_TEXT_BYTES_MAX) : REPLY_TEXT_BYTES;
+    value = baggage_value(head, length, "mock-delay-us=");
     connection->delay_ns = value ? strtoull(value, NULL, 10) * 1000 : 0;
     connection->head_only = strncmp(head, "HEAD ", 5) == 0;
     connection->is_stats = strncmp(head, "GET /mock/stats", 15) == 0;

@@ -95,7 +95,9 @@ def dropped_line(dropped: tuple[str, ...]) -> bytes:
 
 # Of a provider's reply in another dialect, what its client can still use: when to come back, and
 # the names under which support will find the call.
-_KEPT_HEADERS = (b"retry-after", b"retry-after-ms", b"request-id", b"x-request-id", b"date")
+_KEPT_HEADERS = (
+    b"retry-after", b"retry-after-ms", b"x-should-retry", b"request-id", b"x-request-id", b"date",
+)  # fmt: skip
 
 
 def kept_lines(head: bytes) -> bytes:

@@ -29,6 +29,10 @@ class EventReader:
         """The events that are whole by now; those without data are not worth mentioning."""
         if not data:
             return []
+        if self._begun and not (self._held or self._data or self._name or self._after_cr):
+            whole = _whole(data)
+            if whole is not None:
+                return [whole]
         if self._after_cr and data[:1] == b"\n":
             data = data[1:]  # the second half of a CRLF
             self._after_cr = False
@@ -71,6 +75,27 @@ class EventReader:
     def rest(self) -> list[tuple[bytes, bytes]]:
         """At the end of the body: a last event that lacks its empty line."""
         return self.feed(b"\n\n") if self._held or self._data else []
+
+
+def _whole(data: bytes) -> tuple[bytes, bytes] | None:
+    """A read that is one event and no more, which most are: a name perhaps, one line of data."""
+    if data[-2:] == b"\n\n":
+        end = -2
+    elif data[-4:] == b"\r\n\r\n":
+        end = -4
+    else:
+        return None
+    at = 0
+    name = b""
+    if data[:6] == b"event:":
+        at = data.find(b"\n") + 1
+        name = data[6:at].strip()
+    if data[at : at + 6] != b"data: " or len(data) > EVENT_BYTES_MAX:
+        return None
+    payload = data[at + 6 : end]
+    if b"\n" in payload or b"\r" in payload or b"\r" in name:
+        return None
+    return name, payload
 
 
 def event(name: str, data: bytes) -> bytes:

@@ -73,6 +73,7 @@ _KINDS_BY_WORD = {
 }
 _BILLING = ("insufficient_quota", "billing_not_active", "billing_hard_limit_reached")
 
+_WAITS = ("rate_limit", "billing", "overloaded")
 _CONTEXT_WORDS = (
     "context_length_exceeded",  # OpenAI, Groq, Azure
     "exceed_context_size_error",  # llama.cpp
@@ -233,7 +234,12 @@ def _kind(status: int, message: str, fields: Json, words: list[str]) -> str:
         status = _status_inside(fields)
     if status not in (401, 403, 404, 429) and (
         any(word in _CONTEXT_WORDS for word in known)
-        or (_CONTEXT.search(message) and not _OUTPUT_LIMIT.search(message))
+        or (
+            _CONTEXT.search(message)
+            and not _OUTPUT_LIMIT.search(message)
+            # "Too many tokens, please wait" is about the minute, not about the window.
+            and not any(_KINDS_BY_WORD.get(word) in _WAITS for word in known)
+        )
     ):
         return "context_length"
     if any(word in _BILLING for word in known):

@@ -27,6 +27,7 @@ from perf.in_memory import (
     REPLY_BODY,
     REQUEST,
     STREAM_HEAD,
+    TRANSLATED,
     MemoryBench,
     Pair,
     memory_bench,
@@ -175,6 +176,27 @@ async def test_a_chunk_of_a_stream(warm: Pair) -> None:
         python_calls=len(entered),
     )
     warm.outbound.data_received(LAST)
+
+
+async def test_a_chunk_of_a_translated_stream() -> None:
+    """Of Python only the two codecs are entered; the sockets see what they see of any chunk."""
+    async with memory_bench(os.devnull, TRANSLATED) as bench:
+        pair = await warm_pair(bench)
+        pair.inbound.data_received(REQUEST)
+        pair.outbound.data_received(TRANSLATED.first)
+        pair.forget()
+        entered = python_calls(lambda: pair.outbound.data_received(TRANSLATED.delta))
+        (written,) = pair.to_client.written
+        assert b"event: content_block_delta\n" in written
+        assert b'"text":"Hello"' in written
+        within(
+            "translated_chunk",
+            client_writes=len(pair.to_client.written),
+            transport_calls=pair.touched(),
+            python_calls=len(entered),
+        )
+        pair.outbound.data_received(TRANSLATED.last)
+        assert pair.to_client.written[-1].endswith(b"\r\n0\r\n\r\n")
 
 
 @without_log

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from perf import body, chart, procfs, report, target
+from perf import body, chart, measure, procfs, report, target
 from perf.load import Report
 from perf.measure import STREAM_LEVELS
 from perf.sample import Bucket, Samples, Spread, percentile
@@ -72,6 +72,39 @@ def test_verdicts_judge_the_median_and_say_what_was_not_measured() -> None:
     assert found["CPU per 1 KB request, against nginx"].word == "met"
     assert found["CPU per 1 KB request, against nginx"].measured == "1.50 x"
     assert found["CPU per 1 KB request, against aiohttp"].word == "not measured"
+
+
+def test_translation_is_compared_with_our_own_splice_lane() -> None:
+    samples = _samples()
+    for number in (1, 2, 3):
+        samples.add(number, "direct", {"translate_c1_p99_us": 50.0})
+        samples.add(number, "lynkr", {"translate_chunk_us": 30.0, "translate_c1_p99_us": 400.0})
+        values = {"translate_chunk_us": 45.0, "translate_c1_p99_us": 1150.0}
+        samples.add(number, "lynkr-translate", values)
+    found = {one.label: one for one in target.verdicts(samples, STREAM_LEVELS)}
+    chunk = found["CPU per translated SSE chunk, against the splice lane"]
+    assert (chunk.measured, chunk.word) == ("1.50 x", "met")
+    call = found["added p99 at c=1, translated"]
+    assert (call.measured, call.word) == ("1,100 µs", "missed")
+    subjects = ["nginx", "lynkr", "lynkr-translate"]
+    run = {"date": "2026-01-01", "rounds": "3", "effort": "full", "failures": ""}
+    text = report.table(samples, subjects, {"commit": "abc"}, run)
+    assert "|  | nginx | lynkr |\n" in text  # CPU
+    assert "|  | lynkr | lynkr-translate |\n" in text
+    assert "| added, c=1 p99, µs | 350 | 1,100 |" in text
+
+
+def test_who_takes_part_in_what() -> None:
+    """A gateway that translates is measured at nothing else, and ``direct`` has no CPU."""
+    groups = {*measure.GROUPS, measure.MEMORY}
+
+    def of(subject: str) -> set[str]:
+        return {group for group in groups if measure.takes_part(group, subject)}
+
+    assert of("lynkr-translate") == {"translate"}
+    assert of("lynkr") == groups
+    assert of("aiohttp") == groups - {"translate"}
+    assert of("direct") == groups - {"cpu", "memory"}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from lynkr.wire.events import (
     TextDelta,
     ThinkingDelta,
 )
-from lynkr.wire.message import Stop, StopReason, Usage
+from lynkr.wire.message import Opaque, Response, Stop, StopReason, Usage
 from tests.harness.fixtures import Fixture
 from tests.wire import ordered
 from tests.wire.dialogues import DIALECT_OF, Asked, recorded
@@ -247,6 +247,31 @@ def test_no_character_is_split(answer: Answer, client: str) -> None:
     encoder = the(client).stream_encoder(context(client))
     for batch in events_of(answer, client, cut(answer.body, 3)):
         encoder.encode(batch).decode()
+
+
+SEARCH: dict[str, object] = {"type": "server_tool_use", "name": "find_it"}
+
+
+@pytest.mark.parametrize("client", FORMATS)
+@pytest.mark.parametrize("provider", FORMATS)
+def test_what_only_one_dialect_knows_is_shown_to_its_clients_alone(
+    provider: str, client: str
+) -> None:
+    """Whatever its name is: they have some in common. Chat has no such parts."""
+    block: dict[str, object] = {"toolUse": {"toolUseId": "x", "input": {}, **SEARCH}}
+    part = Opaque(
+        kind="server_tool_use",
+        value=block if client == "bedrock" else {"id": "x", **SEARCH},
+        format=provider,
+    )
+    reply = Response(
+        id="r", model="m", parts=[part], stop=Stop("end_turn"), format=provider,
+        extras={"x_beside": 1},
+    )  # fmt: skip
+    whole = the(client).encode_response(reply, context(client, stream=False))
+    stream = the(client).stream_encoder(context(client)).encode(played(reply))
+    shown = provider == client != "openai_chat"
+    assert (b"find_it" in whole, b"find_it" in stream, b"x_beside" in whole) == (shown,) * 3
 
 
 @pytest.mark.parametrize("client", FORMATS)

@@ -323,3 +323,17 @@ def test_the_sdk_reads_our_error() -> None:
     assert raised.value.code == "context_length_exceeded"
     assert raised.value.param == "messages"
     assert raised.value.type == "invalid_request_error"
+
+
+@pytest.mark.parametrize("status", [0, 503])
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [("rate_limit_error", "rate_limit"), ("rate_limit_exceeded", "rate_limit")],
+)
+def test_too_many_tokens_for_this_minute_is_not_too_long_a_conversation(
+    status: int, word: str, kind: str
+) -> None:
+    """Codex would give up, and Claude Code compact, where waiting helps."""
+    message = "Too many tokens, please wait before trying again."
+    body = json.dumps({"error": {"type": word, "code": word, "message": message}}).encode()
+    assert decode_error(status, body).kind in (kind, "overloaded")

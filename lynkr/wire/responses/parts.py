@@ -80,7 +80,7 @@ def _part(fields: Fields, text_type: str) -> tuple[Part, Json]:
         extras, blank = split(fields, given)
         if isinstance(data, str) and isinstance(sound["format"], str):
             return Audio(media_type=media_type, data=data, extras=extras), blank
-    return Opaque(kind=kind, value=given), {}
+    return Opaque(kind=kind, value=given), {}  # no item of its own, so not one to show
 
 
 def _formal(detail: object) -> tuple[str, ...]:

@@ -54,9 +54,10 @@ _PING = b": keep-alive\n\n"
 _CODES = {
     "context_length": "context_length_exceeded",
     "invalid_request": "invalid_prompt",
-    "overloaded": "server_is_overloaded",
     "rate_limit": "rate_limit_exceeded",
 }
+# Codex gives up on these; any other provider's overload passes, and Codex tries again.
+_LASTING = ("server_is_overloaded", "slow_down")
 _ARGUMENTS = {
     "function": ("response.function_call_arguments", "arguments"),
     "custom": ("response.custom_tool_call_input", "input"),
@@ -191,6 +192,8 @@ class ResponsesStreamEncoder:
     def _failed(self, failure: Failure) -> None:
         told = failure_object(failure)
         code = _CODES.get(failure.kind) or told["code"]
+        if failure.kind == "overloaded" and failure.code not in _LASTING:
+            code = "server_error"
         if not self._id:
             fields = {"code": code, "message": failure.message, "param": told["param"]}
             self._emit("error", fields)

@@ -103,8 +103,8 @@ def test_the_parts_of_a_reply() -> None:
         Thinking(seal=Seal("anthropic_messages", {"data": "Er"}), summary=True),
         Text(text="a", extras={"citations": None}),
         ToolCall(id="toolu_1", name="f", arguments='{"b":1}'),
-        Opaque(kind="hologram", value=dict(unknown)),
-        Opaque(kind="text", value={"type": "text"}),
+        Opaque(kind="hologram", value=dict(unknown), format="anthropic_messages"),
+        Opaque(kind="text", value={"type": "text"}, format="anthropic_messages"),
     ]
     assert response.stop == Stop("refusal", None, "refusal", "cyber")
 
@@ -226,7 +226,10 @@ def test_blocks_of_tools_that_anthropic_runs_are_kept() -> None:
     value: Json = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
     found: Json = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
     compaction: Json = {"type": "compaction", "content": "a"}
-    parts = [Opaque(kind=str(each["type"]), value=each) for each in (value, found, compaction)]
+    parts = [
+        Opaque(kind=str(each["type"]), value=each, format="anthropic_messages")
+        for each in (value, found, compaction)
+    ]
     response = Response(id="r1", model="m", parts=[*parts], stop=Stop("pause_turn"))
     body = json.loads(encode_response(response, context()))
     assert body["content"] == [value, found, compaction]

@@ -186,9 +186,11 @@ def test_blocks_become_parts() -> None:
         media_type="text/plain", text="words"
     )
     whole: Body = {"type": "document", "source": {"type": "content", "content": "a"}}
-    assert part_of(whole) == Opaque(kind="document", value=whole)
+    assert part_of(whole) == Opaque(kind="document", value=whole, format="anthropic_messages")
     search: Body = {"type": "search_result", "source": "s", "title": "t", "content": []}
-    assert part_of(search) == Opaque(kind="search_result", value=search)
+    assert part_of(search) == Opaque(
+        kind="search_result", value=search, format="anthropic_messages"
+    )
 
 
 @pytest.mark.parametrize("kind", ["image", "document"])
@@ -205,7 +207,7 @@ def test_blocks_become_parts() -> None:
 )
 def test_a_block_whose_source_we_do_not_understand_passes_as_it_is(kind: str, fields: Body) -> None:
     block = {"type": kind, **fields}
-    assert part_of(block) == Opaque(kind=kind, value=block)
+    assert part_of(block) == Opaque(kind=kind, value=block, format="anthropic_messages")
     assert written(read(user(block))) == user(block)
 
 

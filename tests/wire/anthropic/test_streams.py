@@ -230,14 +230,22 @@ def test_blocks_that_only_anthropic_knows_come_whole() -> None:
     )
     assert events == [
         OpaqueWhole(
-            0, Opaque(kind="server_tool_use", value={**search, "input": {"query": "llhttp"}})
+            0,
+            Opaque(
+                kind="server_tool_use",
+                value={**search, "input": {"query": "llhttp"}},
+                format="anthropic_messages",
+            ),
         ),
-        OpaqueWhole(1, Opaque(kind="web_search_tool_result", value=found)),
+        OpaqueWhole(
+            1, Opaque(kind="web_search_tool_result", value=found, format="anthropic_messages")
+        ),
         OpaqueWhole(
             2,
             Opaque(
                 kind="compaction",
                 value={"type": "compaction", "content": "summary", "encrypted_content": "e"},
+                format="anthropic_messages",
             ),
         ),
         OpaqueWhole(
@@ -245,6 +253,7 @@ def test_blocks_that_only_anthropic_knows_come_whole() -> None:
             Opaque(
                 kind="connector_text",
                 value={"type": "connector_text", "text": "ab", "citations": [{"c": 1}]},
+                format="anthropic_messages",
             ),
         ),
     ]

@@ -284,8 +284,10 @@ def test_blocks_of_tools_that_anthropic_runs() -> None:
     use: Json = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"q": "ü"}}
     found: Json = {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}
     assert written(
-        OpaqueWhole(0, Opaque(kind="server_tool_use", value=use)),
-        OpaqueWhole(1, Opaque(kind="web_search_tool_result", value=found)),
+        OpaqueWhole(0, Opaque(kind="server_tool_use", value=use, format="anthropic_messages")),
+        OpaqueWhole(
+            1, Opaque(kind="web_search_tool_result", value=found, format="anthropic_messages")
+        ),
     ) == [
         {"index": 0, "content_block": {**use, "input": {}}},
         {"index": 0, "delta": {"type": "input_json_delta", "partial_json": '{"q":"ü"}'}},

@@ -98,7 +98,7 @@ def test_unknown_fields_are_kept() -> None:
 
 def test_roles_of_this_dialect_alone_are_kept_whole() -> None:
     legacy: dict[str, object] = {"role": "function", "name": "f", "content": "1"}
-    assert message(**legacy).parts == [Opaque(kind="function", value=legacy)]
+    assert message(**legacy).parts == [Opaque(kind="function", value=legacy, format="openai_chat")]
 
 
 def test_a_tool_message() -> None:
@@ -129,7 +129,7 @@ def test_an_assistants_calls() -> None:
         ToolCall(id="c1", name="f", arguments="{ }"),
         ToolCall(id="c2", name="g", arguments='{"a":1}', extras={"function": {"x": 1}}),
         ToolCall(id="c3", name="h", arguments="free", kind="custom", extras={"y": 2}),
-        Opaque(kind="new", value={"id": "c4", "type": "new", "new": {}}),
+        Opaque(kind="new", value={"id": "c4", "type": "new", "new": {}}, format="openai_chat"),
     ]
 
 
@@ -196,7 +196,7 @@ def test_a_refusal_may_be_a_part() -> None:
 
 def test_parts_of_this_dialect_alone_are_kept_whole() -> None:
     video: dict[str, object] = {"type": "video_url", "video_url": {"url": "u"}}
-    assert part(**video) == Opaque(kind="video_url", value=video)
+    assert part(**video) == Opaque(kind="video_url", value=video, format="openai_chat")
 
 
 def test_cache_marks() -> None:

@@ -89,6 +89,7 @@ def test_a_reply_is_read() -> None:
         ],
         stop=Stop("tool_use", None, "tool_use"),
         usage=Usage(92, 198, 7, 11),
+        format="bedrock",
         extras={"metrics": {"latencyMs": 3636}},
     )
 
@@ -148,7 +149,7 @@ def test_what_real_servers_leave_out_is_tolerated() -> None:
     )
     assert response.parts == [
         ToolCall(id="call_c01", name="ls", arguments="{}"),
-        Opaque(kind="new", value={"new": {"a": 1}}),
+        Opaque(kind="new", value={"new": {"a": 1}}, format="bedrock"),
     ]
     assert (response.stop.reason, response.usage) == ("tool_use", Usage())
 
@@ -156,7 +157,10 @@ def test_what_real_servers_leave_out_is_tolerated() -> None:
 def test_tools_that_bedrock_ran_are_not_the_clients_to_run() -> None:
     ran: Json = {"toolUse": {"toolUseId": "1", "name": "x", "input": {}, "type": "server_tool_use"}}
     response = read(with_([ran, {"text": "done"}], stopReason="end_turn"))
-    assert response.parts == [Opaque(kind="server_tool_use", value=ran), Text(text="done")]
+    assert response.parts == [
+        Opaque(kind="server_tool_use", value=ran, format="bedrock"),
+        Text(text="done"),
+    ]
     assert response.stop.reason == "end_turn"
 
 
@@ -285,7 +289,7 @@ def test_what_is_not_of_this_dialect_is_not_made_up() -> None:
         {"text": "a"},
         {"toolUse": {"toolUseId": "1", "name": "n", "input": {"input": "{"}}},
     ]
-    assert sorted(written) == ["output", "stopReason", "trace", "usage"]
+    assert sorted(written) == ["output", "stopReason", "usage"]
     assert written["usage"] == {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
 
 

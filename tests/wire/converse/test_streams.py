@@ -273,6 +273,7 @@ def test_what_bedrock_itself_ran_and_cited_is_kept_whole() -> None:
                     "input": {"q": 1},
                 }
             },
+            format="bedrock",
         ),
         Opaque(
             kind="nova_grounding_result",
@@ -283,13 +284,19 @@ def test_what_bedrock_itself_ran_and_cited_is_kept_whole() -> None:
                     "content": [{"text": "r"}, {"json": {"a": 1}}],
                 }
             },
+            format="bedrock",
         ),
-        Opaque(kind="image", value={"image": {"format": "png", "source": {"bytes": "AAAA"}}}),
+        Opaque(
+            kind="image",
+            value={"image": {"format": "png", "source": {"bytes": "AAAA"}}},
+            format="bedrock",
+        ),
         Opaque(
             kind="citationsContent",
             value={
                 "citationsContent": {"content": [], "citations": [{"title": "t"}, {"title": "u"}]}
             },
+            format="bedrock",
         ),
     ]
     assert events[-1] == DONE  # nothing for the client to answer

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from lynkr.wire.assembled import played
 from lynkr.wire.codec import codec
 from lynkr.wire.gemini.codec import CODEC, error_body, error_event
-from lynkr.wire.gemini.facts import GeminiPart
 from lynkr.wire.message import (
     Failure,
     Json,
@@ -102,13 +101,16 @@ def test_the_parts() -> None:
             Thinking(seal=SEAL),
             ToolCall(id="call_abc01", name="f", arguments='{"a":1}'),
             ToolCall(id="i", name="g", arguments="{}"),
-            GeminiPart(
-                kind="codeExecutionResult", value={"codeExecutionResult": {"outcome": "OK"}}
+            Opaque(
+                kind="codeExecutionResult",
+                value={"codeExecutionResult": {"outcome": "OK"}},
+                format="gemini",
             ),
         ],
         stop=Stop("tool_use", None, "STOP"),
         usage=Usage(3, 4),
-        extras={"gemini": {"modelStatus": {"x": 1}}},
+        format="gemini",
+        extras={"modelStatus": {"x": 1}},
     )
 
 

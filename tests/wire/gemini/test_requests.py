@@ -230,7 +230,7 @@ def test_pictures_in_a_result() -> None:
     assert part.content == [
         Text(text="ok"),
         Image(media_type="image/png", data="AAAA"),
-        Opaque(kind="inlineData", value=inside[1]),
+        Opaque(kind="inlineData", value=inside[1], format="gemini"),
     ]
     assert not part.plain
 

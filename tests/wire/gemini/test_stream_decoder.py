@@ -25,8 +25,7 @@ from lynkr.wire.events import (
     Used,
 )
 from lynkr.wire.gemini.codec import CODEC
-from lynkr.wire.gemini.facts import GeminiPart
-from lynkr.wire.message import Failure, Stop, Thinking, ToolCall, Usage
+from lynkr.wire.message import Failure, Opaque, Stop, Thinking, ToolCall, Usage
 from tests.harness.fixtures import Fixture
 from tests.wire.gemini.cases import (
     STREAMS,
@@ -218,9 +217,10 @@ def test_text_is_an_event_at_once() -> None:
             [
                 OpaqueWhole(
                     0,
-                    GeminiPart(
+                    Opaque(
                         kind="executableCode",
                         value={"executableCode": {"code": "1"}, "thoughtSignature": "s"},
+                        format="gemini",
                     ),
                 )
             ],

@@ -29,7 +29,6 @@ from lynkr.wire.events import (
     Used,
 )
 from lynkr.wire.gemini.codec import CODEC
-from lynkr.wire.gemini.facts import GeminiPart
 from lynkr.wire.message import (
     Failure,
     Opaque,
@@ -159,7 +158,14 @@ CARRIED = base64.b64encode(seal_text(FOREIGN).encode()).decode()
             ],
         ),
         (
-            [OpaqueWhole(0, GeminiPart(kind="inlineData", value={"inlineData": {"data": "AA=="}}))],
+            [
+                OpaqueWhole(
+                    0,
+                    Opaque(
+                        kind="inlineData", value={"inlineData": {"data": "AA=="}}, format="gemini"
+                    ),
+                )
+            ],
             [{"inlineData": {"data": "AA=="}}],
         ),
         # Another dialect's own part has no place here.

@@ -197,7 +197,9 @@ def test_another_providers_seal_is_found_again() -> None:
 def test_what_only_openai_understands_is_opaque(item: Json, role: str) -> None:
     message = decode_item(item, "")
     assert message.role == role
-    assert message.parts == [Opaque(kind=str(item.get("type", "item_reference")), value=item)]
+    assert message.parts == [
+        Opaque(kind=str(item.get("type", "item_reference")), value=item, format="openai_responses")
+    ]
 
 
 def test_a_message_with_more_in_it_becomes_several_items() -> None:

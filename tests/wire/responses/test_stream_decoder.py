@@ -26,8 +26,18 @@ from lynkr.wire.events import (
     ThinkingStart,
     Used,
 )
-from lynkr.wire.message import Json, Part, Request, Seal, Stop, Text, Thinking, ToolCall, Usage
-from lynkr.wire.responses.replies import OwnItem
+from lynkr.wire.message import (
+    Json,
+    Opaque,
+    Part,
+    Request,
+    Seal,
+    Stop,
+    Text,
+    Thinking,
+    ToolCall,
+    Usage,
+)
 from lynkr.wire.responses.stream_decoder import ResponsesStreamDecoder
 from tests.harness.fixtures import Fixture, all_fixtures
 from tests.wire.ordered import check
@@ -268,14 +278,21 @@ WHOLE: list[tuple[Json, list[Part]]] = [
     ),
     (
         {"type": "web_search_call", "id": "ws_1"},
-        [OwnItem(kind="web_search_call", value={"type": "web_search_call", "id": "ws_1"})],
+        [
+            Opaque(
+                kind="web_search_call",
+                value={"type": "web_search_call", "id": "ws_1"},
+                format="openai_responses",
+            )
+        ],
     ),
     (
         {"type": "tool_search_call", "execution": "server", "arguments": {}},
         [
-            OwnItem(
+            Opaque(
                 kind="tool_search_call",
                 value={"type": "tool_search_call", "execution": "server", "arguments": {}},
+                format="openai_responses",
             )
         ],
     ),
