@@ -58,7 +58,10 @@ def refused(exchange: Exchange, outbound: Outbound) -> bool:
 
 def advance(exchange: Exchange) -> bool:
     """Prepare the next target that lets calls pass and can carry this one."""
-    before = (exchange.planned, exchange.head, exchange.body, exchange.translation)
+    before = (
+        exchange.planned, exchange.head, exchange.body, exchange.translation,
+        exchange.dropped, exchange.edited,
+    )  # fmt: skip
     planned = exchange.planned
     assert planned is not None
     failed = planned.provider
@@ -76,7 +79,8 @@ def advance(exchange: Exchange) -> bool:
                 exchange.tries = 0
                 return True
         following = following.following
-    exchange.planned, exchange.head, exchange.body, exchange.translation = before
+    exchange.planned, exchange.head, exchange.body, exchange.translation = before[:4]
+    exchange.dropped, exchange.edited = before[4:]
     return False
 
 

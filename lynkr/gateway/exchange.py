@@ -132,7 +132,8 @@ class Exchange:
             idle_timeout_s=limits.idle_timeout_s,
             total_timeout_s=limits.total_timeout_s,
         )
-        self.times_written_ns = outbound.written_ns
+        if not self.times_written_ns:  # what a failed try took is not the gateway's own time
+            self.times_written_ns = outbound.written_ns
 
     def connect_failed(self, error: GatewayError) -> None:
         self.waiting_for = None
@@ -192,7 +193,7 @@ class Exchange:
         planned = self.planned
         assert planned is not None
         if outbound.status < 400:
-            planned.breaker.succeeded()
+            planned.breaker.answered()
         elif refused(self, outbound):
             return None  # ``reply_declined`` follows
         self.reply_status = outbound.status
@@ -285,6 +286,8 @@ class Exchange:
                 )
             )
             return
+        if self.reply_status < 400:
+            planned.breaker.succeeded()
         if translation.reply is not None:
             keep_reply(self, translation, translation.reply.parts)
         if translation.estimated:
@@ -308,6 +311,8 @@ class Exchange:
     def reply_done(self, outbound: Outbound) -> None:
         self.reply_bytes = outbound.body_bytes
         self.times_last_ns = outbound.last_byte_ns
+        if self.planned is not None and self.reply_status < 400:
+            self.planned.breaker.succeeded()
         self.inbound.end(self.framed or outbound.status in (204, 304))
         if self.translator is not None and self.translator.note is not None:
             assert self.translation is not None
@@ -333,6 +338,8 @@ class Exchange:
         self.reply_bytes = outbound.body_bytes
         self.times_last_ns = outbound.last_byte_ns
         source: Source = "gateway" if kind == "internal_error" else "upstream"
+        if source == "upstream" and self.planned is not None:
+            self.planned.breaker.failed(time.monotonic())
         self._break_off(GatewayError(kind, 502, message, source=source, retryable=True), "upstream")
 
     def crashed(self, error: BaseException) -> None:
@@ -385,6 +392,8 @@ class Exchange:
         self._settled = True
         if self.streaming or (self.reading is not None and self.reading.events):
             self.desk.streaming(-1)
+        if self.planned is not None:
+            self.planned.breaker.released()  # a probe that told nothing must not keep it shut
         self.desk.settled(self)
 
     @property
@@ -404,8 +413,6 @@ class Exchange:
         outbound, self.outbound = self.outbound, None
         if outbound is not None and not self._settled:
             outbound.cancel()
-        if self.planned is not None and not self.reply_begun:
-            self.planned.breaker.released()
         return outbound
 
     def _break_off(self, error: GatewayError, ended_by: EndedBy) -> None:

@@ -104,6 +104,10 @@ def _write_translated(exchange: Exchange, planned: PlannedRoute, original: bytes
         if value is not None:
             lines += name + b": " + value + b"\r\n"
     lines += b"".join(default for _, default in endpoint.default_headers)
+    if endpoint.session_header:
+        session = _named_session(request)
+        if session is not None:  # the provider's prompt cache is on one of its machines
+            lines += endpoint.session_header + b": " + session + b"\r\n"
     if endpoint.forced_headers:
         lines = without(lines, {name for name, _ in endpoint.forced_headers})
         lines += b"".join(forced for _, forced in endpoint.forced_headers)
@@ -175,12 +179,20 @@ def _credential(exchange: Exchange, planned: PlannedRoute, line: bytes, body: by
 
 def session_of(exchange: Exchange) -> bytes:
     """What tells one session's calls from another's; the caller where the client says nothing."""
-    for name in _SESSION_HEADERS:
-        value = value_of(exchange.request.head, name)
-        if value is not None:
-            return value
+    session = _named_session(exchange.request)
+    if session is not None:
+        return session
     principal = exchange.request.principal
     return (principal.name if principal is not None else "").encode()
+
+
+def _named_session(request: InboundRequest) -> bytes | None:
+    """The session's id, where the client names one."""
+    for name in _SESSION_HEADERS:
+        value = value_of(request.head, name)
+        if value is not None:
+            return value
+    return None
 
 
 def _with_headers(request: InboundRequest, endpoint: Endpoint) -> bytes:

@@ -56,7 +56,14 @@ class Breaker:
         """Seconds until a call may be sent; 0 when it may now."""
         return max(0.0, self._retry_at - now)
 
+    def answered(self) -> None:
+        """A good reply has begun: enough to close it again, not to forget earlier failures of
+        replies that began well and then broke."""
+        if self._retry_at != 0.0:
+            self.succeeded()
+
     def succeeded(self) -> None:
+        """A reply came whole."""
         self._failures = 0
         self._retry_at = 0.0
         self._probing = False

@@ -10,7 +10,7 @@ from lynkr.config.settings import Failover, RouteRule, Routing
 from tests.harness import replies
 from tests.harness.client import request
 from tests.harness.theatre import Theatre
-from tests.harness.upstream import Close, Reset, Script, Send
+from tests.harness.upstream import Close, Reset, Script, Send, Stall
 
 MESSAGES = {"model": "claude-x", "max_tokens": 10, "messages": [{"role": "user", "content": "hi"}]}
 CHAT = {"model": "gpt-x", "messages": [{"role": "user", "content": "hi"}]}
@@ -301,3 +301,28 @@ async def test_a_conversation_comes_back_to_the_provider_that_did_not_think_last
         assert {k: v for k, v in sent.items() if k != "messages"} == {
             k: v for k, v in body.items() if k != "messages"
         }
+
+
+async def test_a_probe_that_ends_without_an_outcome_leaves_room_for_the_next() -> None:
+    """A client that leaves while the breaker waits for its call must not shut it for good."""
+    failover = Failover(breaker_failures=1, breaker_open_s=1e-9)
+    async with Theatre({"one": "anthropic"}, failover=failover) as theatre:
+        theatre["one"].reply(failing(500))
+        assert (await theatre.post("/v1/messages", MESSAGES)).status == 500
+        theatre["one"].script(Stall())
+        async with await theatre.connect() as client:
+            client.send(request("/v1/messages", msgspec.json.encode(MESSAGES)))
+            await theatre["one"].request(1)
+        assert (await theatre.record(1)).ended_by == "client"
+        theatre["one"].reply(replies.sized(MESSAGE))
+        assert (await theatre.post("/v1/messages", MESSAGES)).status == 200
+
+
+async def test_replies_that_begin_well_and_break_open_it_too() -> None:
+    failover = Failover(breaker_failures=2, breaker_open_s=60)
+    async with Theatre({"one": "anthropic"}, failover=failover) as theatre:
+        for _ in range(2):
+            theatre["one"].script(Send(replies.sized(MESSAGE)[:-20]), Reset())
+            assert not (await theatre.post("/v1/messages", MESSAGES)).clean_end
+        reply = await theatre.post("/v1/messages", MESSAGES)
+        assert (reply.status, reply.header("x-lynkr-error")) == (503, "circuit_open")

@@ -444,3 +444,15 @@ async def test_the_callers_own_key_is_lent_in_the_providers_own_header() -> None
             await theatre.post(path, body, [("authorization", "Bearer own")])
             seen = await theatre["far"].request()
             assert {n.lower(): v for n, v in seen.headers}[header] == value
+
+
+async def test_a_session_stays_on_one_machine_of_a_provider_that_has_a_header_for_it() -> None:
+    """Named by the client's own header, whatever its dialect calls it."""
+    async with Theatre({"far": {"kind": "fireworks", "apis": ["chat"]}}) as theatre:
+        for headers in ([("x-claude-code-session-id", "s-7")], []):
+            theatre["far"].reply(replies.sized(CHAT_JSON))
+            path, body = call("messages", stream=False)
+            assert (await theatre.post(path, body, headers)).status == 200
+        first, second = theatre["far"].requests
+        assert ("x-session-affinity", "s-7") in [(n.lower(), v) for n, v in first.headers]
+        assert "x-session-affinity" not in [n.lower() for n, _ in second.headers]

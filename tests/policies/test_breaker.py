@@ -99,3 +99,15 @@ def test_whatever_happens_it_lets_a_call_pass_again_some_day(step: str, steps: l
             getattr(breaker, name)()
     breaker.released()
     assert breaker.allows(now + 10.0 * 20 + 1)
+
+
+def test_a_reply_that_begins_closes_it_but_forgets_no_failures() -> None:
+    breaker = opened(100.0)
+    breaker.claim(130.0)
+    breaker.answered()
+    assert breaker.state(130.0) == "closed"
+    breaker = Breaker(2, 30.0)
+    breaker.failed(1.0)
+    breaker.answered()
+    breaker.failed(2.0)
+    assert not breaker.allows(2.0)
