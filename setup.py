@@ -26,6 +26,18 @@ HOT = [
     "lynkr/telemetry/metrics.py",
     "lynkr/upstream/pool.py",
     "lynkr/wire/anthropic/format.py",
+    # A call translated from Messages to Chat and back, streams aside: 23 % less CPU per 1 KB call
+    # (`python -m perf.micro`, 91 to 70 us). For streams it makes no difference.
+    "lynkr/wire/anthropic/replies.py",
+    "lynkr/wire/anthropic/requests.py",
+    "lynkr/wire/chat/messages.py",
+    "lynkr/wire/chat/replies.py",
+    "lynkr/wire/chat/write.py",
+    "lynkr/wire/codec.py",
+    "lynkr/wire/fields.py",
+    "lynkr/wire/jsontext.py",
+    "lynkr/wire/message.py",
+    "lynkr/wire/plain_tools.py",
     "lynkr/wire/format.py",
 ]
 
