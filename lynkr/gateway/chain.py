@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lynkr._native.headers import value_of
 from lynkr.errors import GatewayError
-from lynkr.gateway.writing import write
+from lynkr.gateway.writing import caller_of, write
 from lynkr.policies.failover import backoff_s, blame, retry_after_s
 from lynkr.wire.message import Message, Part
 
@@ -104,9 +104,8 @@ def keep_reply(exchange: Exchange, translation: Translation, parts: list[Part]) 
     asked, reply_id = translation.asked, translation.context.reply_id
     if not exchange.api.kept_by_id or asked.store is False or not reply_id:
         return
-    principal = exchange.request.principal
     exchange.rules.standing.conversations.keep(
-        principal.name if principal is not None else "",
+        caller_of(exchange),
         reply_id,
         [*translation.request.messages, Message(role="assistant", parts=parts)],
         exchange.request.body_length + exchange.reply_bytes,

@@ -137,9 +137,6 @@ class Translation:
                 raise
             raise ValueError(told.rstrip(".")) from None
 
-    def error(self, failure: Failure, request_id: str) -> bytes:
-        return self._client.encode_error(failure, request_id)
-
 
 def general(field: str) -> str:
     """A field's path without its numbers: "messages.3.content.0.x" is "messages.content.x"."""

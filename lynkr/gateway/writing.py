@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lynkr._native.headers import value_of, without
 from lynkr._native.paths import PathTable, find_spans
 from lynkr.errors import GatewayError
@@ -108,9 +110,7 @@ def _write_translated(exchange: Exchange, planned: PlannedRoute, original: bytes
         session = _named_session(request)
         if session is not None:  # the provider's prompt cache is on one of its machines
             lines += endpoint.session_header + b": " + session + b"\r\n"
-    if endpoint.forced_headers:
-        lines = without(lines, {name for name, _ in endpoint.forced_headers})
-        lines += b"".join(forced for _, forced in endpoint.forced_headers)
+    lines = _forced(lines, endpoint)
     if endpoint.auth == "client":
         lines += _lent_credential(exchange, endpoint)
     head = planned.head
@@ -147,12 +147,8 @@ def _continued(exchange: Exchange, asked: Request) -> Request:
     """The request with what its ``previous_response_id`` stands for."""
     if not asked.previous_response_id:
         return asked
-    import msgspec
-
-    principal = exchange.request.principal
-    owner = principal.name if principal is not None else ""
     earlier = exchange.rules.standing.conversations.find(
-        owner, asked.previous_response_id, time.monotonic()
+        caller_of(exchange), asked.previous_response_id, time.monotonic()
     )
     if earlier is None:
         raise GatewayError(
@@ -177,13 +173,18 @@ def _credential(exchange: Exchange, planned: PlannedRoute, line: bytes, body: by
     return planned.keys.line(exchange.key_index)
 
 
+def caller_of(exchange: Exchange) -> str:
+    """The name on whose behalf the call is made."""
+    principal = exchange.request.principal
+    return principal.name if principal is not None else ""
+
+
 def session_of(exchange: Exchange) -> bytes:
     """What tells one session's calls from another's; the caller where the client says nothing."""
     session = _named_session(exchange.request)
     if session is not None:
         return session
-    principal = exchange.request.principal
-    return (principal.name if principal is not None else "").encode()
+    return caller_of(exchange).encode()
 
 
 def _named_session(request: InboundRequest) -> bytes | None:
@@ -204,10 +205,15 @@ def _with_headers(request: InboundRequest, endpoint: Endpoint) -> bytes:
             continue
         if value_of(lines, name) is None:
             lines += line
-    if endpoint.forced_headers:
-        lines = without(lines, {name for name, _ in endpoint.forced_headers})
-        lines += b"".join(line for _, line in endpoint.forced_headers)
-    return lines
+    return _forced(lines, endpoint)
+
+
+def _forced(lines: bytes, endpoint: Endpoint) -> bytes:
+    """The lines with the configuration's own in place of others of those names."""
+    if not endpoint.forced_headers:
+        return lines
+    names = {name for name, _ in endpoint.forced_headers}
+    return without(lines, names) + b"".join(line for _, line in endpoint.forced_headers)
 
 
 def _ours(exchange: Exchange, *values: bytes | None) -> bool:
