@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run build test check lint perf lock docs clean
+.PHONY: run build test check lint perf eval lock docs clean
 
 run: build
 	@$(BIN)/lynkr serve $(ARGS)
@@ -22,6 +22,9 @@ lint: build
 
 perf: build
 	@$(BIN)/python -m perf $(ARGS)
+
+eval: build
+	@$(BIN)/python -m eval $(if $(DATA),--data $(DATA)) $(ARGS)
 
 build: $(VENV)/.built
 

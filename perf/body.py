@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from perf.conversation import NUMBERED, body_of, conversation, with_fresh_result
+
 KB = 1024
 SMALL_BYTES = 1 * KB
 LARGE_BYTES = 100 * KB
@@ -75,6 +77,10 @@ def write_bodies(directory: Path) -> dict[str, Path]:
         "1kb": agent_body(SMALL_BYTES, stream=False),
         "100kb": agent_body(LARGE_BYTES, stream=False),
         "stream": agent_body(SMALL_BYTES, stream=True),
+        # Its last result is another one in each request, by the client's number.
+        "session": body_of(
+            with_fresh_result(conversation(0, LARGE_BYTES), 0, name=NUMBERED), "messages"
+        ),
     }
     paths = {}
     for name, content in bodies.items():

@@ -7,6 +7,7 @@
  *
  * Options: --port P --connections C --body FILE --header "name: value" (repeatable) --requests N
  * --duration-ms D --repeat R --chunks N --ramp-us U --late-us L --deadline-ms D.
+ * Each @@@@@@@@ in the body becomes the request's number, so that no two requests are the same.
  * One JSON object goes to stdout. Whatever happens, it ends at its deadline, and says what was missing.
  */
 #define _GNU_SOURCE
@@ -32,7 +33,10 @@ enum {
     FRAME_BYTES_MAX = 20000, /* above the mock's largest frame */
     EVENTS_PER_WAIT = 256,
     ERRORS_MAX = 2000,       /* past this a gateway is broken, and the run says so at once */
+    NUMBERS_MAX = 256,       /* places in the body for the request's number */
 };
+
+static const char NUMBER_MARK[] = "@@@@@@@@";
 
 enum mode { MODE_REQUESTS, MODE_STREAMS, MODE_IDLE };
 enum phase { CLOSED, CONNECTING, SENDING, HEAD, BODY, HELD };
@@ -45,6 +49,7 @@ struct caller {
     uint32_t next_sequence, calls;
     size_t sent, head_count, frame_count;
     struct body body;
+    char *request; /* its own where requests are numbered */
     char head[HEAD_BYTES_MAX];
     char frame[FRAME_BYTES_MAX];
 };
@@ -67,6 +72,8 @@ static struct histogram latency, first_chunk, chunk_delay, chunk_gap;
 static struct caller *callers;
 static char *request;
 static size_t request_bytes;
+static size_t number_at[NUMBERS_MAX];
+static uint32_t numbers;
 static int epoll_fd;
 static char scratch[1 << 17];
 
@@ -142,7 +149,7 @@ static void broken(struct caller *caller, uint64_t *counter)
 
 static void send_more(struct caller *caller)
 {
-    ssize_t count = send(caller->fd, request + caller->sent, request_bytes - caller->sent, MSG_NOSIGNAL);
+    ssize_t count = send(caller->fd, caller->request + caller->sent, request_bytes - caller->sent, MSG_NOSIGNAL);
     if (count < 0 && errno != EAGAIN) {
         broken(caller, &seen.closed);
         return;
@@ -158,6 +165,32 @@ static void send_more(struct caller *caller)
     }
 }
 
+static void find_numbers(void)
+{
+    char *at = request;
+    size_t size = sizeof NUMBER_MARK - 1;
+    while ((at = memmem(at, request_bytes - (size_t)(at - request), NUMBER_MARK, size)) && numbers < NUMBERS_MAX) {
+        number_at[numbers++] = (size_t)(at - request);
+        at += size;
+    }
+}
+
+/* Writes the request's number into a copy that only this caller sends. */
+static void write_number(struct caller *caller)
+{
+    if (!caller->request) {
+        caller->request = numbers ? malloc(request_bytes) : request;
+        if (!caller->request)
+            fail("malloc");
+        if (numbers)
+            memcpy(caller->request, request, request_bytes);
+    }
+    char digits[32];
+    snprintf(digits, sizeof digits, "%08lu", seen.begun % 100000000);
+    for (uint32_t index = 0; index < numbers; index++)
+        memcpy(caller->request + number_at[index], digits, sizeof NUMBER_MARK - 1);
+}
+
 static void begin(struct caller *caller, uint64_t now)
 {
     if (!seen.first_ns)
@@ -169,6 +202,7 @@ static void begin(struct caller *caller, uint64_t now)
     caller->next_sequence = 0;
     caller->sent = caller->head_count = caller->frame_count = 0;
     caller->is_ended = false;
+    write_number(caller);
     caller->phase = SENDING;
     send_more(caller);
 }
@@ -453,6 +487,7 @@ int main(int count, char **words)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     read_options(count, words);
+    find_numbers();
     callers = calloc(options.connections, sizeof *callers);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (!callers || epoll_fd < 0)

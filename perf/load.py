@@ -141,6 +141,7 @@ class Client:
         duration_ms: int = 0,
         delay_us: int = 0,
         deadline_s: float = 60.0,
+        header: str = "",
     ) -> Report:
         argv = self._argv(
             "requests",
@@ -151,6 +152,8 @@ class Client:
             requests=requests,
             duration_ms=duration_ms,
         )
+        if header:
+            argv += ["--header", header]
         return self._run(argv, deadline_s)
 
     def streams(self, port: int, plan: StreamPlan) -> Report:

@@ -5,6 +5,7 @@ A measurement says nothing about other subjects. Ratios and differences are made
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -25,6 +26,7 @@ STREAM_LEVELS = (200, 512, 2000)
 # Work that a gateway puts off, such as writing its log, belongs to the requests that caused it.
 SETTLE_S = 0.6
 IDLE_CPU_S = 2.0
+TOKENS_TURNS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,34 @@ def translate(bench: Bench, gateway: Gateway) -> Values:
     return values | streams_at(bench, gateway, most, f"translate_{most}")
 
 
+def tokens(bench: Bench, gateway: Gateway) -> Values:
+    """What the token passes cost: the next turn of a session of which all else was seen, with them
+    and without. Taken in turns, so that what slows one down slows the other down."""
+    if gateway.session is None:
+        return {}
+    values: Values = {}
+    costs: dict[str, list[float]] = {"on": [], "off": []}
+    for _ in range(TOKENS_TURNS):
+        for name, header in (("on", ""), ("off", "x-lynkr-passthrough: true")):
+            report, cost = bench.costed(
+                gateway,
+                partial(
+                    bench.client.requests,
+                    gateway.port,
+                    "session",
+                    connections=16,
+                    requests=bench.effort.large_requests // TOKENS_TURNS,
+                    header=header,
+                ),
+            )
+            report.sound(f"{gateway.name} passes {name}")
+            costs[name].append(cost.used_ns / 1000 / report.done)
+    for name, found in costs.items():
+        values[f"tokens_{name}_us"] = statistics.median(found)
+    values["tokens_added_us"] = values["tokens_on_us"] - values["tokens_off_us"]
+    return values
+
+
 def memory(bench: Bench, start: Start) -> Values:
     """Start time and resident memory.
 
@@ -288,10 +318,11 @@ GROUPS: dict[str, Callable[[Bench, Gateway], Values]] = {
     "streams": streams,
     "saturation": saturation,
     "translate": translate,
+    "tokens": tokens,
 }
 MEMORY = "memory"
 # Groups that not everybody has a part in. A gateway that translates has none in the others.
-_TAKES_PART = {"translate": {DIRECT, "nginx", OURS, TRANSLATING}}
+_TAKES_PART = {"translate": {DIRECT, "nginx", OURS, TRANSLATING}, "tokens": {OURS}}
 
 
 def takes_part(group: str, subject: str) -> bool:

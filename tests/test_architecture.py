@@ -51,6 +51,10 @@ IMPURE_ALLOWED = {
         "lynkr/providers/models.py",
         "read_text",
     ): "models.toml, and the operator's own file",
+    (
+        "lynkr/transforms/tool_vocabulary.py",
+        "read_text",
+    ): "tool_groups.toml, shipped inside the package",
 }
 # Rank 0 is three roots, of which one may know another.
 BESIDE_ALLOWED = {("config", "errors"): "a bad setting is a ConfigError"}

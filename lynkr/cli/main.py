@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from lynkr import __version__
-from lynkr.cli import check, doctor, keys, models, output, reference, serve
+from lynkr.cli import (
+    check,
+    doctor,
+    explain,
+    keys,
+    models,
+    output,
+    reference,
+    replay,
+    serve,
+    show,
+    toon,
+)
 from lynkr.errors import LynkrError
 
 app = typer.Typer(
@@ -27,6 +39,11 @@ app.command("check-config")(check.check_config)
 app.command("config-schema")(check.config_schema)
 app.command("doctor")(doctor.doctor)
 app.command("models")(models.models)
+app.command("explain")(explain.explain)
+app.command("replay")(replay.replay)
+app.command("show")(show.show)
+app.command("toon")(toon.toon)
+app.command("untoon")(toon.untoon)
 app.add_typer(keys.app, name="keys")
 app.command("cli-reference", hidden=True)(reference.cli_reference)
 

@@ -127,9 +127,23 @@ class Failover(Section, frozen=True):
     retry_wait_s_max: float = 10.0  # a retry-after beyond this is passed to the client instead
 
 
+ToolsMode = Literal["off", "session", "request"]
+ResultsMode = Literal["off", "lossless", "recoverable"]
+
+
 class Tokens(Section, frozen=True):
-    tools: Literal["off", "session", "request"] = "off"
-    results: Literal["off", "lossless", "recoverable"] = "off"
+    """What is taken out of requests on their way, and how prompt caches are used."""
+
+    tools: ToolsMode = "session"  # which tools are offered: chosen per session, per request, or all
+    results: ResultsMode = "lossless"  # tool results: as they came, in smaller equal forms, digests
+    repeats: bool = True  # a result that stood earlier in the conversation becomes a reference
+    cache_marks: bool = True  # prompt-cache marks and keys for clients that set none
+    first_write_wait_s: float = (
+        5.0  # parallel calls with one new prefix wait this long for the first of them; 0: never
+    )
+    memo_bytes_max: int = 64 * MIB  # per worker: results seen before, with what became of them
+    originals_ttl_h: float = 168.0  # how long the originals of digests can be had again: a week
+    originals_bytes_max: int = 1024 * MIB  # of all keys together; the oldest go first
 
 
 class Cache(Section, frozen=True):
@@ -147,6 +161,8 @@ class Key(Section, frozen=True):
     digest: str  # "sha256:<64 hex>", as `lynkr keys hash` prints it
     team: str = ""
     admin: bool = False  # may use /admin
+    tools: Literal["", "off", "session", "request"] = ""  # overrides tokens.tools for this key
+    results: Literal["", "off", "lossless", "recoverable"] = ""  # and tokens.results
 
 
 class Auth(Section, frozen=True):

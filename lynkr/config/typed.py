@@ -118,7 +118,8 @@ def _struct(
             continue
         if name not in table:
             draft.report((*path, name), "is missing", f"add {name} = {_example(field.type)}")
-        fitted.setdefault(name, _stand_in(field.type))
+        if name not in fitted:
+            fitted[name] = _stand_in(field.type)
     return fitted
 
 
@@ -163,8 +164,10 @@ def _stand_in_if_unfit(value: object, container: mi.DictType | mi.ListType) -> o
 
 
 def _stand_in(kind: mi.Type) -> object:
-    """The emptiest value of a type. Only strings and tables of strings are ever demanded."""
+    """The emptiest value of a type. Only strings, lists and tables of these are ever demanded."""
     if isinstance(kind, mi.StructType):
         return {field.encode_name: _stand_in(field.type) for field in kind.fields if field.required}
+    if isinstance(kind, mi.ListType):
+        return []
     assert isinstance(kind, mi.StrType), kind
     return ""

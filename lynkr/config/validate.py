@@ -44,8 +44,6 @@ _TIERS = ("simple", "medium", "complex", "reasoning")
 # Read so that a file may already carry them; nothing acts on them yet, and the operator is told so.
 _WITHOUT_EFFECT = (
     *(("routing", tier) for tier in _TIERS),
-    ("tokens", "tools"),
-    ("tokens", "results"),
     ("cache", "mode"),
     ("memory", "enabled"),
     ("storage", "database_url"),
@@ -85,11 +83,13 @@ def without_effect(settings: Settings) -> list[str]:
     ]
 
 
-_MAY_BE_ZERO = ("drain_s", "breaker_failures", "retries_max", "retry_wait_s_max")
+_MAY_BE_ZERO = (
+    "drain_s", "breaker_failures", "retries_max", "retry_wait_s_max", "first_write_wait_s",
+)  # fmt: skip
 
 
 def _numbers(settings: Settings) -> Iterator[Finding]:
-    for section in ("server", "limits", "upstream", "failover", "log"):
+    for section in ("server", "limits", "upstream", "failover", "tokens", "log"):
         table: Section = getattr(settings, section)
         for field in msgspec.structs.fields(table):
             value = getattr(table, field.name)

@@ -12,6 +12,8 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lynkr._native.headers import value_of
 from lynkr.errors import GatewayError
 from lynkr.gateway.writing import caller_of, write
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from lynkr.gateway.exchange import Exchange
     from lynkr.gateway.translate import Translation
 
+# What ``write`` sets for one target.
+_OF_TARGET = (
+    "planned", "head", "body", "translation", "dropped", "edited",
+    "shaped", "session", "session_target", "marks", "moving", "cache_key",
+)  # fmt: skip
 KEY_ASIDE_S = 60.0  # a refused key rests this long when the provider does not say
 
 
@@ -47,6 +54,7 @@ def refused(exchange: Exchange, outbound: Outbound) -> bool:
         planned.keys.put_aside(exchange.key_index, now + (wait or KEY_ASIDE_S))
         if planned.keys.any_free(now) and exchange.rules.standing.budget.take():
             exchange.failed.append(planned.provider)
+            _elsewhere(exchange)
             write(exchange)
             return True
     if planned.route.endpoint.auth == "client" and whose == "key":
@@ -58,10 +66,7 @@ def refused(exchange: Exchange, outbound: Outbound) -> bool:
 
 def advance(exchange: Exchange) -> bool:
     """Prepare the next target that lets calls pass and can carry this one."""
-    before = (
-        exchange.planned, exchange.head, exchange.body, exchange.translation,
-        exchange.dropped, exchange.edited,
-    )  # fmt: skip
+    before = [getattr(exchange, slot) for slot in _OF_TARGET]
     planned = exchange.planned
     assert planned is not None
     failed = planned.provider
@@ -77,11 +82,21 @@ def advance(exchange: Exchange) -> bool:
             else:
                 exchange.failed.append(failed)
                 exchange.tries = 0
+                _elsewhere(exchange)
                 return True
         following = following.following
-    exchange.planned, exchange.head, exchange.body, exchange.translation = before[:4]
-    exchange.dropped, exchange.edited = before[4:]
+    for slot, value in zip(_OF_TARGET, before, strict=True):
+        setattr(exchange, slot, value)
     return False
+
+
+def _elsewhere(exchange: Exchange) -> None:
+    """The call leaves a target, or a key: what was learned of its prompt there is not true of the
+    next, and somebody else may write the cache."""
+    exchange.estimate = 0
+    prefix, exchange.prefix = exchange.prefix, b""
+    if prefix:
+        exchange.rules.standing.first_writes.ended(prefix, exchange)
 
 
 def _again(exchange: Exchange, wait: float | None) -> bool:
@@ -107,7 +122,18 @@ def keep_reply(exchange: Exchange, translation: Translation, parts: list[Part]) 
     exchange.rules.standing.conversations.keep(
         caller_of(exchange),
         reply_id,
-        [*translation.request.messages, Message(role="assistant", parts=parts)],
+        [*map(_unmarked, translation.request.messages), Message(role="assistant", parts=parts)],
         exchange.request.body_length + exchange.reply_bytes,
         time.monotonic(),
     )
+
+
+def _unmarked(message: Message) -> Message:
+    """A message without prompt-cache marks: each turn has its own, at its own end."""
+    if all(getattr(part, "cache", None) is None for part in message.parts):
+        return message
+    parts = [
+        part if getattr(part, "cache", None) is None else msgspec.structs.replace(part, cache=None)
+        for part in message.parts
+    ]
+    return msgspec.structs.replace(message, parts=parts)

@@ -6,6 +6,11 @@ cdef class Exchange:
     # read
     cdef public object original, model_token, asked
     cdef public bint stream
+    # shape
+    cdef public object layout, shaped, session, session_target, marks, cache_key
+    cdef public object prefix
+    cdef public long long estimate
+    cdef public bint held, moving
     # route, write
     cdef public object planned, head, body, translation
     cdef public object dropped

@@ -23,6 +23,7 @@ from typing import Protocol
 from lynkr._native.inbound import Inbound
 from lynkr._native.outbound import COLLECT, Outbound
 from lynkr._native.requests import InboundRequest
+from lynkr._native.spans import Layout
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError, Source
 from lynkr.gateway.chain import advance, keep_reply, refused
@@ -35,13 +36,17 @@ from lynkr.gateway.lanes import (
     translated_head,
 )
 from lynkr.gateway.rules import PlannedRoute, Rules
+from lynkr.gateway.sessions import Session
+from lynkr.gateway.shaping import begun
 from lynkr.gateway.translate import ReplyTranslator, Translation, decoded, failure_of
 from lynkr.policies.failover import Failure, judge
 from lynkr.policies.record import EndedBy
+from lynkr.transforms.passes import Marks, Shaped
 from lynkr.wire.assembled import Assembly
 from lynkr.wire.format import Api, Reading
 from lynkr.wire.message import Request
 
+NOTHING_SAVED = b"x-lynkr-tokens-saved: 0\r\n"
 ESTIMATED = b"x-lynkr-estimated: true\r\n"
 EVENT_TYPES = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 
@@ -70,6 +75,16 @@ class Exchange:
         self.stream = False
         self.original = b""
         self.asked: Request | None = None
+        self.layout: Layout | None = None
+        self.shaped: Shaped | None = None
+        self.session: Session | None = None
+        self.session_target: PlannedRoute | None = None
+        self.marks: Marks = ""  # the life of marks that the gateway sets itself
+        self.moving = False  # whether they move with the conversation
+        self.cache_key = ""
+        self.prefix = b""  # of a prompt that parallel calls may share
+        self.estimate = 0  # tokens of the prompt, where it was estimated whole
+        self.held = False  # waits for another call to write that prefix
         self.planned: PlannedRoute | None = None
         self.head = b""
         self.body = b""
@@ -108,6 +123,8 @@ class Exchange:
 
     def send(self, planned: PlannedRoute) -> None:
         """To a pooled connection at once, or to a new one when it is open."""
+        if self.prefix and not self.attempts and self._must_wait():
+            return
         planned.breaker.claim(time.monotonic())
         outbound = planned.pool.take()
         if outbound is not None:
@@ -115,6 +132,29 @@ class Exchange:
         else:
             self.waiting_for = planned
             planned.pool.open(self)
+
+    def _must_wait(self) -> bool:
+        """Another call is writing the same prefix: this one reads it if it waits a little."""
+        wait_s = self.rules.settings.tokens.first_write_wait_s
+        writes = self.rules.standing.first_writes
+        if wait_s <= 0 or writes.may_go(self.prefix, self, time.monotonic()):
+            return False
+        self.held = True
+        self.timer = asyncio.get_running_loop().call_later(wait_s, self.proceed)
+        return True
+
+    def proceed(self) -> None:
+        """The wait for another call's first write is over."""
+        if not self.held or self._settled:
+            return
+        self.held = False
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        assert self.planned is not None
+        prefix, self.prefix = self.prefix, b""
+        self.send(self.planned)
+        self.prefix = prefix
 
     def connected(self, outbound: Outbound, *, reused: bool) -> None:
         self.waiting_for = None
@@ -198,6 +238,8 @@ class Exchange:
             return None  # ``reply_declined`` follows
         self.reply_status = outbound.status
         self.times_first_ns = outbound.first_byte_ns
+        if self.prefix and outbound.status == 200:
+            begun(self)
         self.request.drop_body()  # nothing can be sent again from here on
         self.body = self.original = b""
         self.reply_begun = True
@@ -215,6 +257,7 @@ class Exchange:
             self.request_id,
             self.overhead_us,
             self.dropped,
+            saved=self.saved,
             edited=self.edited,
             resized=resized,
         )
@@ -244,6 +287,7 @@ class Exchange:
             self.request_id,
             self.overhead_us,
             self.dropped,
+            saved=self.saved,
             streamed=True,
             length=None,
         )
@@ -300,6 +344,7 @@ class Exchange:
             self.request_id,
             self.overhead_us,
             self.dropped,
+            saved=self.saved,
             streamed=streamed,
             length=len(out),
         )
@@ -325,7 +370,7 @@ class Exchange:
         assert self.planned is not None
         head, _ = translated_head(
             200, ESTIMATED, self.request, self.planned, self.request_id, 0, (),
-            streamed=False, length=len(body),
+            saved=0, streamed=False, length=len(body),
         )  # fmt: skip
         self.reply_status = 200
         self.reply_bytes = len(body)
@@ -356,7 +401,7 @@ class Exchange:
         self.reply_status = error.status
         reply, self.reply_bytes = error_reply(
             error, self.api, self.request_id, keep=keep, http_1_0=self.request.http_1_0,
-            more=self.planned.reply_lines if self.planned is not None else b"",
+            more=self.planned.reply_lines + NOTHING_SAVED if self.planned is not None else b"",
         )  # fmt: skip
         self.inbound.send(reply)
         self.inbound.end(keep)
@@ -392,9 +437,16 @@ class Exchange:
         self._settled = True
         if self.streaming or (self.reading is not None and self.reading.events):
             self.desk.streaming(-1)
+        if self.prefix:
+            self.rules.standing.first_writes.ended(self.prefix, self)
         if self.planned is not None:
             self.planned.breaker.released()  # a probe that told nothing must not keep it shut
         self.desk.settled(self)
+
+    @property
+    def saved(self) -> int:
+        """Estimated input tokens that were not sent."""
+        return self.shaped.saved if self.shaped is not None else 0
 
     @property
     def overhead_us(self) -> int:

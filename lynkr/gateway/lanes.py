@@ -52,13 +52,14 @@ def reply_head(
     overhead_us: int,
     dropped: tuple[str, ...],
     *,
+    saved: int,
     edited: bool,
     resized: bool,
 ) -> tuple[bytes, bool]:
     """The head for the client, and whether the body goes out in chunks.
 
-    ``edited``: the catalog's edits changed the request. ``resized``: the body's length will differ
-    from the upstream's.
+    ``saved``: estimated tokens that were not sent. ``edited``: the request was changed.
+    ``resized``: the body's length will differ from the upstream's.
     """
     chunked = False
     closing = not request.keep_alive
@@ -76,11 +77,15 @@ def reply_head(
         framing += b"connection: close\r\n"
     elif request.http_1_0:
         framing += b"connection: keep-alive\r\n"
-    head = b"HTTP/1.1 %d %b\r\n%b%bx-lynkr-request-id: %b\r\nx-lynkr-overhead-us: %d\r\n%b\r\n" % (
+    head = (
+        b"HTTP/1.1 %d %b\r\n%b%bx-lynkr-tokens-saved: %d\r\nx-lynkr-request-id: %b\r\n"
+        b"x-lynkr-overhead-us: %d\r\n%b\r\n"
+    ) % (
         outbound.status,
         outbound.reason,
         outbound.head,
         planned.edited_lines + dropped_line(dropped) if edited else planned.reply_lines,
+        saved,
         request_id.encode(),
         overhead_us,
         framing,
@@ -119,6 +124,7 @@ def translated_head(
     overhead_us: int,
     dropped: tuple[str, ...],
     *,
+    saved: int,
     streamed: bool,
     length: int | None,
 ) -> tuple[bytes, bool]:
@@ -142,7 +148,8 @@ def translated_head(
     else:
         kind = b"application/json"
     head = (
-        b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\n%b%b%bx-lynkr-request-id: %b\r\n"
+        b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\n%b%b%bx-lynkr-tokens-saved: %d\r\n"
+        b"x-lynkr-request-id: %b\r\n"
         b"x-lynkr-overhead-us: %d\r\n%b\r\n"
     ) % (
         status,
@@ -151,6 +158,7 @@ def translated_head(
         lines,
         planned.reply_lines,
         dropped_line(dropped),
+        saved,
         request_id.encode(),
         overhead_us,
         framing,

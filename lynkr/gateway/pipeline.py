@@ -14,10 +14,12 @@ import msgspec
 
 from lynkr._native.paths import find_spans
 from lynkr._native.requests import InboundRequest
+from lynkr._native.spans import scan
 from lynkr.errors import GatewayError
 from lynkr.gateway.estimate import estimate
 from lynkr.gateway.exchange import Exchange
 from lynkr.gateway.rules import PlannedRoute, Rules
+from lynkr.gateway.shaping import DIALECTS, on_its_way, wanted
 from lynkr.gateway.writing import REQUEST_PATHS, write
 from lynkr.policies.access import ANONYMOUS, Principal, bearer
 from lynkr.wire.format import UNREADABLE
@@ -76,6 +78,14 @@ def read(exchange: Exchange) -> None:
     if exchange.api.model_in_path:
         _read_path(exchange)
         return
+    if wanted(exchange):
+        layout = exchange.layout = scan(body, DIALECTS[exchange.api.name])
+        if layout is not None:
+            if layout.model is not None:
+                exchange.model_token = body[layout.model[0] : layout.model[1]]
+            if layout.stream is not None:
+                exchange.stream = body[layout.stream[0]] == 116  # "true"
+            return
     spans = find_spans(REQUEST_PATHS, body)
     if spans is None:
         _read_slowly(exchange, body)
@@ -141,6 +151,8 @@ def send(exchange: Exchange) -> None:
         exchange.answer(estimate(exchange.original))
         return
     exchange.rules.standing.budget.called()
+    if exchange.session is not None:
+        on_its_way(exchange, planned)
     exchange.send(planned)
 
 

@@ -19,15 +19,19 @@ from lynkr.gateway.translate import Plan
 from lynkr.policies.access import Keyring
 from lynkr.policies.breaker import Breaker
 from lynkr.policies.keys import KeyPool
+from lynkr.policies.prompt_cache import CacheRules, rules_for
 from lynkr.policies.resolve import Route, chain
 from lynkr.providers.catalog import Endpoint, endpoints
 from lynkr.providers.edits import Edits
 from lynkr.providers.losses import tolerated
+from lynkr.providers.models import Prices
+from lynkr.transforms.cache_plan import Aim, aim_at
 from lynkr.upstream.credentials import Credentials, Signer
 from lynkr.upstream.pool import OriginPool, Pool
 from lynkr.wire.apis import APIS, TRANSLATED
 from lynkr.wire.codec import Target
 from lynkr.wire.format import UNREADABLE
+from lynkr.wire.tokens import family_of
 
 TOKEN_BYTES_MAX = 512
 ROUTES_MAX = 4096  # model names are the clients' choice: forget all when somebody makes them up
@@ -55,6 +59,10 @@ class PlannedRoute(msgspec.Struct, frozen=True):
     edits: Edits | None  # of the catalog, on the body's top level
     plan: Plan | None  # how to translate, when the lane is that
     cleaning: Plan | None  # how to take out what only other providers of the configuration can read
+    aim: Aim | None  # the target's prompt cache, as the token passes see it
+    cache_rules: CacheRules | None  # and as the bill does
+    prices: Prices | None
+    family: str  # whose tokenizer counts here
     following: PlannedRoute | None  # the target to try when this one fails
 
 
@@ -119,6 +127,7 @@ class Rules:
     ) -> PlannedRoute:
         endpoint, spoken = route.endpoint, route.spoken
         edits = endpoint.edits_for(spoken, route.model)
+        facts = endpoint.facts(route.model) if route.model else None
         rewritten = route.rewritten and bool(token)
         plan = cleaning = None
         if not spoken:
@@ -174,6 +183,10 @@ class Rules:
             edits=edits,
             plan=plan,
             cleaning=cleaning,
+            aim=aim_at(endpoint, route.model, spoken, translated=plan is not None),
+            cache_rules=rules_for(endpoint.cache, facts),
+            prices=facts.prices if facts is not None else None,
+            family=family_of(route.model),
             following=following,
         )
 
@@ -195,8 +208,7 @@ class Rules:
 
 def _reply_lines(provider: str, shown: str, lane: str) -> bytes:
     return (
-        f"x-lynkr-provider: {provider}\r\n{shown}x-lynkr-lane: {lane}\r\n"
-        "x-lynkr-cache: bypass\r\nx-lynkr-tokens-saved: 0\r\n"
+        f"x-lynkr-provider: {provider}\r\n{shown}x-lynkr-lane: {lane}\r\nx-lynkr-cache: bypass\r\n"
     ).encode()
 
 

@@ -8,11 +8,14 @@ import time
 from lynkr._native.requests import InboundRequest
 from lynkr.errors import GatewayError
 from lynkr.gateway.exchange import Exchange
+from lynkr.gateway.shaping import learn, passes_of, settle_session
 from lynkr.policies.access import ANONYMOUS
-from lynkr.policies.record import Record
-from lynkr.wire.message import ReplyFacts
+from lynkr.policies.bill import counterfactual
+from lynkr.policies.record import Record, Saving
+from lynkr.wire.message import ReplyFacts, Usage
 
 _NOTHING = ReplyFacts()
+_NO_SAVING = Saving()
 
 
 def record_of(exchange: Exchange, client: str) -> Record:
@@ -60,6 +63,33 @@ def record_of(exchange: Exchange, client: str) -> Record:
         first_byte_ms=(first_ns - accepted_ns) / 1e6 if first_ns else None,
         last_byte_ms=(last_ns - accepted_ns) / 1e6,
         usage=facts.usage,
+        saving=saving_of(exchange, facts.usage),
+    )
+
+
+def saving_of(exchange: Exchange, usage: Usage) -> Saving:
+    """What the passes took out, and both bills, as far as usage and prices say."""
+    planned, shaped, session = exchange.planned, exchange.shaped, exchange.session
+    if planned is None or exchange.reply_status != 200:
+        return _NO_SAVING
+    aside = ""
+    if session is not None:
+        aside = session.aside
+        settle_session(exchange, usage, time.monotonic())
+    factor = learn(exchange, planned, usage)
+    old = new = 0.0
+    if shaped is not None:
+        old, new = shaped.saved_old * factor, shaped.saved_new * factor
+    tokens = round(old + new)
+    bills = None
+    if planned.prices is not None:
+        bills = counterfactual(usage, old, new, planned.prices, kept_1h=exchange.marks == "1h")
+    return Saving(
+        tokens=tokens,
+        passes=passes_of(shaped),
+        aside=aside,
+        usd=bills.planned_usd if bills is not None else None,
+        passthrough_usd=bills.passthrough_usd if bills is not None else None,
     )
 
 
@@ -107,4 +137,5 @@ def refusal_record(
         first_byte_ms=None,
         last_byte_ms=(now_ns - accepted_ns) / 1e6,
         usage=_NOTHING.usage,
+        saving=_NO_SAVING,
     )

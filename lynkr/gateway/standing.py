@@ -6,13 +6,34 @@ a forgotten conversation is the one thing a client is told about.
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from lynkr._native.memo import Memo
 from lynkr.config.settings import Failover
 from lynkr.gateway.conversations import Conversations
+from lynkr.gateway.first_writes import FirstWrites
+from lynkr.gateway.sessions import Sessions
 from lynkr.policies.breaker import Breaker
+from lynkr.policies.calibration import Calibration
 from lynkr.policies.failover import RetryBudget
 from lynkr.policies.keys import KeyPool
+from lynkr.transforms.passes import Original
 
+MEMO_BYTES = 64 * 1024 * 1024
 TARGETS_MAX = 4096  # (provider, model) pairs; model names are the clients' choice
+
+
+class Keeper(Protocol):
+    """Takes the originals of shortened texts; never waits."""
+
+    def keep(self, scope: bytes, originals: tuple[Original, ...], body: bytes) -> None: ...
+
+
+class Nowhere:
+    """For a gateway that is not serving: what it plans is never sent."""
+
+    def keep(self, scope: bytes, originals: tuple[Original, ...], body: bytes) -> None:
+        return
 
 
 class Standing:
@@ -21,6 +42,12 @@ class Standing:
     def __init__(self) -> None:
         self.budget = RetryBudget()
         self.conversations = Conversations()
+        self.sessions = Sessions()
+        self.first_writes = FirstWrites()
+        self.calibration = Calibration()
+        self.calls = 0
+        self.memo = Memo(MEMO_BYTES)
+        self.originals: Keeper = Nowhere()
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._opened: dict[str, int] = {}
         self._keys: dict[tuple[str, tuple[bytes, ...]], KeyPool] = {}

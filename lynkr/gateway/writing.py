@@ -14,8 +14,11 @@ import msgspec
 from lynkr._native.headers import value_of, without
 from lynkr._native.paths import PathTable, find_spans
 from lynkr.errors import GatewayError
+from lynkr.gateway.shaping import named_session, shaped
 from lynkr.gateway.translate import Plan, Translation
 from lynkr.policies.access import bearer
+from lynkr.transforms.cache_plan import BYTES_PER_TOKEN
+from lynkr.transforms.neutral_marks import marked
 from lynkr.wire.codec import Losses, codec
 from lynkr.wire.message import Request
 from lynkr.wire.seals import MARK
@@ -30,10 +33,6 @@ if TYPE_CHECKING:
 REQUEST_PATHS = PathTable("model", "stream")
 # Of a translated call the provider sees only what says nothing about the dialect.
 _NEUTRAL_HEADERS = (b"user-agent", b"traceparent", b"tracestate", b"baggage")
-# Sessions by the headers that clients send: Claude Code, Codex, opencode, and proxies between.
-_SESSION_HEADERS = (
-    b"x-claude-code-session-id", b"session-id", b"x-session-affinity", b"x-session-id",
-)  # fmt: skip
 
 
 def write(exchange: Exchange) -> None:
@@ -43,8 +42,10 @@ def write(exchange: Exchange) -> None:
     body = exchange.original
     if planned.lane == "estimate":
         return  # answered here, of the client's own bytes
+    exchange.edited = False
+    reshaped = shaped(exchange, planned)
     if planned.plan is not None:
-        _write_translated(exchange, planned, body)
+        _write_translated(exchange, planned, body if reshaped is None else reshaped.body)
         return
     exchange.translation = None
     endpoint = planned.route.endpoint
@@ -54,10 +55,12 @@ def write(exchange: Exchange) -> None:
     if endpoint.auth == "client":
         lines += _own_credential(exchange, planned)
     exchange.dropped = ()
-    exchange.edited = False
+    if reshaped is not None:
+        body = reshaped.body
+        exchange.edited = reshaped.changed
     if planned.cleaning is not None and MARK in body:
         body = _unsealed(exchange, planned.cleaning, body)
-    elif planned.model_token is not None:
+    elif planned.model_token is not None and reshaped is None:
         body = _renamed(body, planned.model_token)
     if planned.edits is not None:
         body = _edited(exchange, planned.edits, body)
@@ -81,20 +84,25 @@ def _write_translated(exchange: Exchange, planned: PlannedRoute, original: bytes
     plan, request = planned.plan, exchange.request
     assert plan is not None
     asked = exchange.asked
-    if asked is None:
-        asked = exchange.asked = codec(plan.client).decode_request(
-            original, planned.asked, exchange.stream
+    if asked is None or original is not exchange.original:
+        asked = codec(plan.client).decode_request(original, planned.asked, exchange.stream)
+        if original is exchange.original:
+            exchange.asked = asked
+    to_send = _marked(exchange, planned, _continued(exchange, asked))
+    if exchange.api.kept_by_id and original is not exchange.original:
+        # Replies of this dialect repeat the request's settings: those that the client sent.
+        asked = codec(plan.client).decode_request(
+            exchange.original, planned.asked, exchange.stream
         )
     translation = exchange.translation = Translation(
         asked,
-        _continued(exchange, asked),
+        to_send,
         plan,
         call_id=exchange.request_id.removeprefix("req_"),
         created=int(time.time()),
     )
     body = translation.body
     exchange.dropped = translation.dropped
-    exchange.edited = False
     if planned.edits is not None:
         body = _edited(exchange, planned.edits, body)
     exchange.body = body
@@ -107,7 +115,7 @@ def _write_translated(exchange: Exchange, planned: PlannedRoute, original: bytes
             lines += name + b": " + value + b"\r\n"
     lines += b"".join(default for _, default in endpoint.default_headers)
     if endpoint.session_header:
-        session = _named_session(request)
+        session = named_session(request.head)
         if session is not None:  # the provider's prompt cache is on one of its machines
             lines += endpoint.session_header + b": " + session + b"\r\n"
     lines = _forced(lines, endpoint)
@@ -141,6 +149,23 @@ def _edited(exchange: Exchange, edits: Edits, body: bytes) -> bytes:
     if changes:
         exchange.dropped += tuple(field for what, field in changes if what == "drop")
     return edited
+
+
+def _marked(exchange: Exchange, planned: PlannedRoute, request: Request) -> Request:
+    """The request with prompt-cache marks, and a session's name, for a target that has a use for
+    them: its client's dialect may have no words for either."""
+    aim = planned.aim
+    if aim is None or exchange.shaped is None:
+        return request
+    if len(exchange.original) < aim.tokens_min * BYTES_PER_TOKEN:
+        return request  # nothing of it would be kept
+    if aim.cache_key and not request.prompt_cache_key and exchange.cache_key:
+        request = msgspec.structs.replace(request, prompt_cache_key=exchange.cache_key)
+    if aim.marks:
+        request = marked(
+            request, exchange.marks, aim.breakpoints_max, moving=exchange.moving
+        )
+    return request
 
 
 def _continued(exchange: Exchange, asked: Request) -> Request:
@@ -181,19 +206,10 @@ def caller_of(exchange: Exchange) -> str:
 
 def session_of(exchange: Exchange) -> bytes:
     """What tells one session's calls from another's; the caller where the client says nothing."""
-    session = _named_session(exchange.request)
+    session = named_session(exchange.request.head)
     if session is not None:
         return session
     return caller_of(exchange).encode()
-
-
-def _named_session(request: InboundRequest) -> bytes | None:
-    """The session's id, where the client names one."""
-    for name in _SESSION_HEADERS:
-        value = value_of(request.head, name)
-        if value is not None:
-            return value
-    return None
 
 
 def _with_headers(request: InboundRequest, endpoint: Endpoint) -> bytes:

@@ -24,6 +24,8 @@ class Principal(msgspec.Struct, frozen=True):
     team: str = ""
     admin: bool = False
     anonymous: bool = False
+    tools: str = ""  # what this key has instead of tokens.tools, and of tokens.results
+    results: str = ""
 
 
 ANONYMOUS = Principal(name="anonymous", anonymous=True)
@@ -43,7 +45,13 @@ class Keyring:
         self._keys = tuple(
             (
                 bytes.fromhex(key.digest.removeprefix(DIGEST_PREFIX)),
-                Principal(name=key.name, team=key.team, admin=key.admin),
+                Principal(
+                    name=key.name,
+                    team=key.team,
+                    admin=key.admin,
+                    tools=key.tools,
+                    results=key.results,
+                ),
             )
             for key in keys
         )

@@ -17,6 +17,16 @@ from lynkr.wire.message import Usage
 EndedBy = Literal["complete", "client", "upstream", "gateway"]
 
 
+class Saving(msgspec.Struct, frozen=True):
+    """What the token passes did to one call, and what it cost with and without them."""
+
+    tokens: int = 0  # estimated input tokens that were not sent
+    passes: tuple[str, ...] = ()  # that changed something: tools, results, repeats, marks
+    aside: str = ""  # why they left this session alone
+    usd: float | None = None  # of the usage that the provider reported
+    passthrough_usd: float | None = None  # of the same call, had nothing been taken out of it
+
+
 class Record(msgspec.Struct, kw_only=True):
     """One call. Times are milliseconds since ``accepted_at``; ``None`` means it never got there."""
 
@@ -49,6 +59,7 @@ class Record(msgspec.Struct, kw_only=True):
     first_byte_ms: float | None  # time_to_first_token as the client sees it
     last_byte_ms: float
     usage: Usage
+    saving: Saving
 
 
 class PoolGauge(msgspec.Struct, frozen=True):

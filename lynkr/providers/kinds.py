@@ -38,6 +38,7 @@ CAPABILITIES = frozenset(
         *("encrypted_reasoning", "reasoning_none", "effort_xhigh", "thinking_always_on"),
         *("thinking_minimal", "fixed_sampling", "extra_content", "call_ids", "call_ids_of_nine"),
         *("function_response_parts", "stream_arguments", "prompt_cache_retention", "store"),
+        "billing_header",
     }
 )
 

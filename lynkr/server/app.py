@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from lynkr._native.inbound import Inbound
+from lynkr._native.memo import Memo
 from lynkr._native.requests import InboundRequest
 from lynkr.config.settings import Settings, Upstream
 from lynkr.demo import origin as demo_origin
@@ -33,6 +34,7 @@ from lynkr.server import control
 from lynkr.server.front import Front, TrustedProxies, inbound_limits
 from lynkr.server.listing import Listing
 from lynkr.server.routes import application
+from lynkr.stores.originals import Originals
 from lynkr.telemetry.log import AccessLog
 from lynkr.telemetry.metrics import Gauges, Metrics
 from lynkr.telemetry.shared import Board, Publisher
@@ -127,6 +129,8 @@ class Gateway:
         self._connector = Connector(upstream, {"demo": demo_origin.dial})
         self._pool = Pool(upstream, self._connector, loop.time)
         self._standing = Standing()
+        self._standing.memo = Memo(settings.tokens.memo_bytes_max)
+        self.originals = self._standing.originals = self._store_of_originals(settings)
         self._credentials = Credentials(self._no_credential)
         self.rules = self._rules(settings, self._environ)
         await self._credentials.start(list(self.rules.endpoints.values()))
@@ -160,6 +164,14 @@ class Gateway:
             raise
         self._publisher.publish()
         self._sweep_deadlines()
+
+    def _store_of_originals(self, settings: Settings) -> Originals:
+        return Originals(
+            Path(settings.server.state_dir).expanduser() / "originals.db",
+            ttl_s=settings.tokens.originals_ttl_h * 3600,
+            bytes_max=settings.tokens.originals_bytes_max,
+            failed=lambda message: self._log.event("error", message),
+        )
 
     def _rules(self, settings: Settings, environ: Mapping[str, str]) -> Rules:
         return Rules(settings, environ, self._pool, self._standing, self._credentials)
@@ -206,6 +218,7 @@ class Gateway:
         await self._runner.cleanup()
         await self._pool.close()
         await self._credentials.close()
+        await asyncio.to_thread(self.originals.close)
         if self._session is not None:
             await self._session.close()
         if self._sweep is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import hmac
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from lynkr.errors import ConfigError, GatewayError
 from lynkr.gateway.rules import Rules
 from lynkr.policies.access import ANONYMOUS, Principal, bearer
 from lynkr.server.listing import Listing
+from lynkr.stores.originals import Originals, part
 from lynkr.telemetry.metrics import CONTENT_TYPE
 from lynkr.wire.anthropic import format as anthropic
 from lynkr.wire.apis import APIS
@@ -31,6 +33,8 @@ class Worker(Protocol):
     def rules(self) -> Rules: ...
     @property
     def draining(self) -> bool: ...
+    @property
+    def originals(self) -> Originals: ...
     def next_request_id(self) -> str: ...
     def crashed(self, error: BaseException) -> None: ...
     def request_reload(self) -> list[str]: ...
@@ -49,6 +53,7 @@ def application(worker: Worker, listing: Listing) -> web.Application:
             web.get("/metrics", routes.metrics),
             web.get("/v1/models", routes.models),
             web.get("/v1/models/{model:.+}", routes.model),
+            web.get("/v1/originals/{id}", routes.original),
             web.get("/v1/responses", routes.websocket),
             *(web.route("*", api.shown_path, routes.only_post) for api in APIS.values()),
             web.post("/admin/reload", routes.reload),
@@ -159,20 +164,46 @@ class Routes:
         return found
 
     def _refuse_strangers(self, request: web.Request) -> None:
-        """Without keys only this machine's own programs may administer, and no web page may: a page
-        could reach the port through the user's browser, by its own origin or a rebound name."""
+        """Without keys only this machine's own programs may administer, or read what tools said. No
+        web page may: a page could reach the port through the user's browser, by its own origin or
+        a rebound name."""
         name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         local = name in ("localhost", "127.0.0.1", "::1") or name.endswith(".localhost")
         if "origin" in request.headers or not local:
             raise GatewayError(
                 "not_local",
                 403,
-                "Without keys, /admin answers local programs only.",
+                f"Without keys, {request.path} answers local programs only.",
                 source="client",
-                hint="Configure a key with admin = true.",
+                hint="Configure a key.",
             )
 
     # --- routes -----------------------------------------------------------------------------
+
+    async def original(self, request: web.Request) -> web.Response:
+        """A text that was shortened, whole or in part; only for the key it was shortened for."""
+        principal = self._principal(request)
+        if principal.anonymous:
+            self._refuse_strangers(request)
+        id_ = request.match_info["id"]
+        text = await asyncio.to_thread(self._worker.originals.find, principal.name.encode(), id_)
+        if text is None:
+            raise GatewayError(
+                "not_found",
+                404,
+                f"There is no original {id_!r} for this key.",
+                source="client",
+                hint="Originals are kept for tokens.originals_ttl_h; run the tool again.",
+            )
+        try:
+            shown = part(
+                text.decode("utf-8"), request.query.get("lines", ""), request.query.get("grep", "")
+            )
+        except ValueError as error:
+            raise GatewayError(
+                "invalid_lines", 400, f"{error}.", source="client", field="lines"
+            ) from None
+        return web.Response(text=shown, content_type="text/plain", charset="utf-8")
 
     async def index(self, request: web.Request) -> web.Response:
         return _json(

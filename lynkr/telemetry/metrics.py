@@ -30,7 +30,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from lynkr import __version__
-from lynkr.policies.record import PoolGauge, Record
+from lynkr.policies.record import PoolGauge, Record, Saving
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -73,7 +73,7 @@ class Family(msgspec.Struct, frozen=True):
     column_label: str = ""
     columns: Labels = ("",)
     bounds: tuple[int, ...] = ()
-    per_second: int = 0  # how many of the bounds' unit make a second
+    per_second: int = 0  # how many of the bounds' or rows' unit make a second, or a dollar
     folds: int = 0  # which label takes open-ended values and becomes "other"
     sets_max: int = SETS_MAX
 
@@ -117,6 +117,21 @@ TOKENS = Family(
     columns=("input", "output", "prompt_cache_read", "prompt_cache_write", "reasoning"),
     folds=1,
 )
+TOKENS_SAVED = Family(
+    "lynkr_tokens_saved_total",
+    "Input tokens not sent, estimated.",
+    ("provider", "model"),
+    folds=1,
+)
+COST = Family(
+    "lynkr_cost_usd_total",
+    "Dollars by the provider's usage, and of the same calls with nothing taken out.",
+    ("provider", "model"),
+    column_label="bill",
+    columns=("sent", "passthrough"),
+    per_second=1_000_000,
+    folds=1,
+)
 ERRORS = Family(
     "lynkr_errors_total", "Calls the gateway ended with an error.", ("source", "kind"), folds=1
 )
@@ -136,7 +151,7 @@ POOL_RETRIED = Family(
     ("origin",),
 )
 FAMILIES = (
-    *(REQUESTS, DURATION, FIRST_TOKEN, OVERHEAD, TOKENS, ERRORS, ENDED),
+    *(REQUESTS, DURATION, FIRST_TOKEN, OVERHEAD, TOKENS, ERRORS, ENDED, TOKENS_SAVED, COST),
     *(REQUEST_BYTES, REPLY_BYTES, LOG_DROPPED, POOL_OPENED, POOL_REUSED, POOL_RETRIED),
     *(FAILOVERS, BREAKERS),
 )
@@ -291,6 +306,9 @@ class Metrics:
             tokens[3] += count
         if (count := usage.reasoning_tokens) and 0 < count < TOKENS_MAX:
             tokens[4] += count
+        saving = record.saving
+        if saving.usd is not None or saving.tokens:
+            self._saved(record, saving)
 
     def _cell(self, key: tuple[str | int, ...], record: Record) -> Cell:
         series = self._series
@@ -314,6 +332,15 @@ class Metrics:
         model = _label(record.model_replied or record.model)
         cell.tokens = self._series[TOKENS.name].row((_label(record.provider), model))
         return cell.tokens
+
+    def _saved(self, record: Record, saving: Saving) -> None:
+        labels = (_label(record.provider), _label(record.model_replied or record.model))
+        if 0 < saving.tokens < TOKENS_MAX:
+            self._series[TOKENS_SAVED.name].row(labels)[0] += saving.tokens
+        if saving.usd is not None and saving.passthrough_usd is not None:
+            row = self._series[COST.name].row(labels)
+            row[0] += min(int(saving.usd * COST.per_second), TOKENS_MAX)
+            row[1] += min(int(saving.passthrough_usd * COST.per_second), TOKENS_MAX)
 
     def snapshot(self) -> bytes:
         """All of it, for the board. About 20 us for ten label sets, 600 us for a full house."""
@@ -449,7 +476,8 @@ def _counter(family: Family, rows: Rows) -> Metric:
     for labels, row in rows:
         for column, count in zip(family.columns, row, strict=True):
             if count or not label:  # a kind of token nobody reported is absent, not zero
-                metric.add_metric([*labels, column] if label else labels, count)
+                value = count / family.per_second if family.per_second else count
+                metric.add_metric([*labels, column] if label else labels, value)
     return metric
 
 

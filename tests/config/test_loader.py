@@ -433,3 +433,13 @@ def test_problems_found_later_get_their_line(tmp_path: Path) -> None:
     assert (here.file, here.line) == ("lynkr.toml", 4)
     assert (there.file, there.line) == ("", 0)
     assert "LYNKR_PROVIDERS__MAIN__KIND" in there.reason
+
+
+def test_routes_are_read_from_a_file(tmp_path: Path) -> None:
+    """A required list may be given, be missing or be of the wrong type."""
+    loaded = read(tmp_path, f'{MAIN}\n[[routes]]\nmodel = "m"\ntargets = ["main"]\n')
+    assert [(rule.model, rule.targets) for rule in loaded.settings.routes] == [("m", ["main"])]
+    problem = only(problems(tmp_path, '[[routes]]\nmodel = "m"\n'))
+    assert (problem.key, problem.reason) == ("routes[0].targets", "is missing")
+    problem = only(problems(tmp_path, '[[routes]]\nmodel = "m"\ntargets = 3\n'))
+    assert "routes[0].targets" in problem.key

@@ -235,8 +235,6 @@ def test_loopback(host: str, loopback: bool) -> None:
         ("routing", "medium", "a"),
         ("routing", "complex", "a"),
         ("routing", "reasoning", "a"),
-        ("tokens", "tools", "session"),
-        ("tokens", "results", "lossless"),
         ("cache", "mode", "exact"),
         ("memory", "enabled", True),
         ("storage", "database_url", "postgresql://u:secret@h/d"),

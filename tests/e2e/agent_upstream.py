@@ -74,6 +74,7 @@ class Seen:
     target: str  # path and query
     headers: list[tuple[str, str]]
     body: bytes
+    at: float = 0.0  # monotonic seconds, where the one who saw it has noted them
 
     def value(self, name: str) -> str | None:
         found = [value for key, value in self.headers if key.lower() == name]

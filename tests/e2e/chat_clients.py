@@ -6,7 +6,8 @@ Both run without a terminal and without a network: they ask nobody but the base 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ class ChatClient:
     directory: Path
     base_url: str
     effort: str = ""  # how much the model is asked to reason
+    model: str = MODEL
+    environment: Mapping[str, str] = field(default_factory=dict)  # more of it
 
     @staticmethod
     def plan(directory: Path) -> Plan:
@@ -69,16 +72,17 @@ class OpenCode(ChatClient):
 
     async def run(self) -> Outcome:
         command = npm.program("opencode-ai", OPENCODE_VERSION, "opencode")
+        limits = {"context": 200_000, "output": 32_000}
         provider = {
             "npm": "@ai-sdk/openai-compatible",
             "name": "lynkr",
             "options": {"baseURL": f"{self.base_url}/v1", "apiKey": "client-key"},
-            "models": {MODEL: {"limit": {"context": 200_000, "output": 32_000}, "reasoning": True}},
+            "models": {self.model: {"limit": limits, "reasoning": True}},
         }
         config = {
             "$schema": "https://opencode.ai/config.json",
             "provider": {"lynkr": provider},
-            "model": f"lynkr/{MODEL}",
+            "model": f"lynkr/{self.model}",
         }
         (self.directory / "opencode.json").write_text(json.dumps(config))
         effort = ["--variant", self.effort] if self.effort else []
@@ -93,6 +97,7 @@ class OpenCode(ChatClient):
                 "OPENCODE_DISABLE_MODELS_FETCH": "1",
                 "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
                 "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+                **self.environment,
             },
         )
 
@@ -128,7 +133,7 @@ class Cline(ChatClient):
         settings = {
             "provider": "openai-compatible",
             "apiKey": "client-key",
-            "model": MODEL,
+            "model": self.model,
             "baseUrl": f"{self.base_url}/v1",
         }
         chosen = {
@@ -157,6 +162,7 @@ class Cline(ChatClient):
                 "TMPDIR": str(home),
                 # Else it leaves a daemon behind that outlives it.
                 "CLINE_SESSION_BACKEND_MODE": "local",
+                **self.environment,
             },
         )
 

@@ -17,6 +17,9 @@ from tests.harness.wire import deadline
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 30.0
 _LISTENS = re.compile(r"lynkr listens on http://127\.0\.0\.1:(\d+)")
+# Nothing of a body is changed on its way: for tests that hold both sides of the gateway against
+# each other byte for byte.
+PASSES_OFF = '[tokens]\ntools = "off"\nresults = "off"\nrepeats = false\ncache_marks = false\n'
 
 
 def provider(name: str, kind: str, base_url: str, api_key: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e import npm
 from tests.e2e.agent_plan import Act, Plan, total
 from tests.e2e.agent_upstream import AgentUpstream, Fault
-from tests.e2e.gateway_process import GatewayProcess, provider
+from tests.e2e.gateway_process import PASSES_OFF, GatewayProcess, provider
 from tests.e2e.program import Outcome, run
 from tests.e2e.recording_relay import RecordingRelay
 
@@ -94,7 +94,7 @@ async def setting(directory: Path, fault: Fault | None = None) -> AsyncIterator[
         needed.mkdir()
     (project / "notes.txt").write_text(NOTES)
     async with AgentUpstream(plan_in(project), fault) as agent:
-        config = provider("main", "anthropic", agent.base_url, "upstream-key")
+        config = provider("main", "anthropic", agent.base_url, "upstream-key") + PASSES_OFF
         async with (
             GatewayProcess(directory / "gateway", config) as gateway,
             RecordingRelay(gateway.port) as relay,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 from tests.e2e import npm
 from tests.e2e.agent_plan import Act, Plan, total
 from tests.e2e.agent_upstream import AgentUpstream, Fault
-from tests.e2e.gateway_process import GatewayProcess, provider
+from tests.e2e.gateway_process import PASSES_OFF, GatewayProcess, provider
 from tests.e2e.program import Outcome, run
 from tests.e2e.recording_relay import RecordingRelay
 
@@ -57,7 +57,9 @@ class Setting:
     gateway: GatewayProcess
     relay: RecordingRelay
 
-    async def codex(self, **more: str | int) -> Outcome:
+    async def codex(
+        self, environment: Mapping[str, str] | None = None, **more: str | int
+    ) -> Outcome:
         """``more`` are settings of the provider in Codex's own configuration."""
         command = npm.program("@openai/codex", VERSION, "codex")
         home = str(self.directory.parent / "home")
@@ -81,6 +83,7 @@ class Setting:
                 "HOME": home,
                 "CODEX_HOME": home,
                 "TMPDIR": home,
+                **(environment or {}),
             },
         )
 
@@ -94,7 +97,7 @@ async def setting(
         needed.mkdir()
     (project / "notes.txt").write_text(NOTES)
     async with AgentUpstream(plan_for(model), fault) as agent:
-        config = provider("main", "openai", agent.base_url, "upstream-key")
+        config = provider("main", "openai", agent.base_url, "upstream-key") + PASSES_OFF
         async with (
             GatewayProcess(directory / "gateway", config) as gateway,
             RecordingRelay(gateway.port) as relay,

@@ -41,6 +41,7 @@ class Target:
     credential: tuple[str, str]  # header and value
     apis: str = ""  # where the kind serves more than this one
     names_model: bool = True  # in its replies
+    keeps_prompts: bool = True  # else each request has its own choice of tools
 
     def config(self, base_url: str) -> str:
         table = provider("main", self.kind, base_url, "upstream-key")
@@ -51,7 +52,14 @@ class Target:
 _BEARER = ("authorization", "Bearer upstream-key")
 _GEMINI, _BEDROCK = "gemini-3.1-pro-preview", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 TARGETS = {
-    "chat": Target("openai-compatible", "qwen3-coder", "/v1/chat/completions", _BEARER, "chat"),
+    "chat": Target(
+        "openai-compatible",
+        "qwen3-coder",
+        "/v1/chat/completions",
+        _BEARER,
+        "chat",
+        keeps_prompts=False,
+    ),
     "responses": Target("openai", "gpt-5.5", "/v1/responses", _BEARER, "responses"),
     "messages": Target(
         "anthropic", "claude-sonnet-5", "/v1/messages", ("x-api-key", "upstream-key")
@@ -109,7 +117,7 @@ def assert_played(there: Scene, target: str) -> None:
         assert {seen.value(name) for seen in agent.posts} == {None}
 
 
-def assert_extended(agent: AgentUpstream) -> None:
+def assert_extended(agent: AgentUpstream, target: str) -> None:
     """Each request repeats the one before it and adds to it, so a provider's cache holds."""
     session = [turn for turn in agent.turns if turn.answer.step >= 0]
     for before, after in pairwise(session):
@@ -117,9 +125,10 @@ def assert_extended(agent: AgentUpstream) -> None:
         assert new[: len(old)] == old
         assert len(new) > len(old)
         assert _beside(before.asked.body) == _beside(after.asked.body)
-        # Tools are only added, when the client has loaded one.
-        later = iter(_offered(after.asked.body))
-        assert all(tool in later for tool in _offered(before.asked.body))
+        if TARGETS[target].keeps_prompts:
+            # Tools are only added, when the client has loaded one.
+            later = iter(_offered(after.asked.body))
+            assert all(tool in later for tool in _offered(before.asked.body))
 
 
 def _beside(body: Body) -> Body:
@@ -192,7 +201,7 @@ async def test_claude_code_session(tmp_path: Path, target: str) -> None:
     assert_played(there, target)
     assert_claude_done(outcome, turns=7)
     assert_worked(there)
-    assert_extended(there.agent)
+    assert_extended(there.agent, target)
     assert_logged(there, target)
     if target != "chat":  # there, reasoning comes without a seal
         assert_seals_returned(there.agent)
@@ -224,7 +233,7 @@ async def test_claude_code_with_system_messages_and_deferred_tools(
     assert_worked(there)
     assert "Task #1 created" in "\n".join(there.agent.results)
     assert there.agent.steps.count(-1) == 1  # the title, with a schema for its answer
-    assert_extended(there.agent)
+    assert_extended(there.agent, target)
     assert_logged(there, target)
     sent = json.loads(there.relay.posts[-1].body)
     assert "system" in [message["role"] for message in sent["messages"]]
@@ -283,7 +292,7 @@ async def test_codex_session(tmp_path: Path, target: str, model: str) -> None:
     for word in ("step-1", "step-2", "middle: ☃", "report ☃"):
         assert word in results
     assert (there.directory / "report.txt").read_text() == "report ☃\n"
-    assert_extended(there.agent)
+    assert_extended(there.agent, target)
     assert_logged(there, target)
     (done,) = test_codex.events_of(outcome, "turn.completed")
     expected = total(there.agent.replies)
@@ -325,4 +334,4 @@ async def test_chat_client(tmp_path: Path, name: str, target: str, effort: str) 
     efforts = {body.get("reasoning_effort", "") for body in asked if "tools" in body}
     assert efforts == {effort}
     if not effort:
-        assert_extended(there.agent)
+        assert_extended(there.agent, target)

@@ -47,7 +47,7 @@ async def test_session(client: str, target: str, stream: bool) -> None:
         {"input": "*** Begin ☃\n"},
         {"command": "exit 3"},
     ]
-    assert_extended(agent)
+    assert_extended(agent, target)
     if target != "chat":
         assert_seals_returned(agent)
     assert {record.lane for record in records} == {"translate"}

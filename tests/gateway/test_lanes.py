@@ -67,7 +67,7 @@ def headed(reply: str, *, resized: bool = False, **request: Any) -> tuple[http1.
     one, _, _ = received(**request)
     planned = rules().route("messages", token("claude-x"))
     head, chunked = reply_head(
-        replied(reply), one, planned, "req_7", 123, (), edited=False, resized=resized
+        replied(reply), one, planned, "req_7", 123, (), saved=7, edited=False, resized=resized
     )
     return http1.parse_head(head), chunked
 
@@ -177,7 +177,7 @@ def test_a_head_is_the_upstreams_own_with_the_gateways_lines() -> None:
         ("x-lynkr-model", "claude-x"),
         ("x-lynkr-lane", "splice"),
         ("x-lynkr-cache", "bypass"),
-        ("x-lynkr-tokens-saved", "0"),
+        ("x-lynkr-tokens-saved", "7"),
         ("x-lynkr-request-id", "req_7"),
         ("x-lynkr-overhead-us", "123"),
         ("content-length", "0"),

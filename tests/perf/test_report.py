@@ -103,8 +103,8 @@ def test_who_takes_part_in_what() -> None:
 
     assert of("lynkr-translate") == {"translate"}
     assert of("lynkr") == groups
-    assert of("aiohttp") == groups - {"translate"}
-    assert of("direct") == groups - {"cpu", "memory"}
+    assert of("aiohttp") == groups - {"translate", "tokens"}
+    assert of("direct") == groups - {"cpu", "memory", "tokens"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lynkr.policies.record import Record
+from lynkr.policies.record import Record, Saving
 from lynkr.wire.message import Usage
 
 _PLAIN = Record(
@@ -36,6 +36,7 @@ _PLAIN = Record(
     upstream_write_ms=0.4,
     first_byte_ms=830.0,
     last_byte_ms=1200.0,
+    saving=Saving(),
     usage=Usage(input_tokens=12, output_tokens=34, prompt_cache_read_tokens=56),
 )
 

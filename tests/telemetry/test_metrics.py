@@ -274,6 +274,8 @@ def test_the_names_are_a_contract() -> None:
         "lynkr_time_to_first_token_seconds",
         "lynkr_overhead_seconds",
         "lynkr_tokens_total",
+        "lynkr_tokens_saved_total",
+        "lynkr_cost_usd_total",
         "lynkr_errors_total",
         "lynkr_ended_total",
         "lynkr_request_bytes_total",

@@ -1,0 +1,1 @@
+"""Evaluations of what the gateway decides: tokens, money, recall. Speed is measured in ``perf``."""

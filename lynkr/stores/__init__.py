@@ -1,0 +1,1 @@
+"""What is kept: each store alone, behind what its users need of it."""

@@ -1,0 +1,1 @@
+"""What rewrites requests: pure functions of their bytes."""

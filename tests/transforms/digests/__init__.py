@@ -1,0 +1,1 @@
+"""Tests of the digests of tool output."""
