@@ -16,10 +16,10 @@ import msgspec
 from eval.data import SAMPLES
 from eval.exact import counter
 from eval.report import Cell, Table
-from lynkr.transforms.nearness import similarity
-from lynkr.transforms.own_words import own_words
-from lynkr.transforms.tool_scores import Similarity
-from lynkr.transforms.tool_selection import Facts, Offered, select
+from lynkr.transforms.tools.nearness import similarity
+from lynkr.transforms.tools.own_words import own_words
+from lynkr.transforms.tools.scores import Similarity
+from lynkr.transforms.tools.selection import Facts, Offered, select
 
 COLUMNS = ["set", "mode", "vectors", "requests", "needs", "met", "strictly", "all met", "removed"]
 SEED_ASKS = (  # of the seed project's benchmark: T1 reads, T2 writes
@@ -78,10 +78,8 @@ class Sum(msgspec.Struct):
 def run(data: Path | None) -> list[Table]:
     name, count = counter()
     near = similarity()
-    ways = [("yes", near), ("no", None)] if near else [("no", None)]
+    ways: list[tuple[str, Similarity | None]] = [("yes", near), ("no", None)]
     table = Table("Tools offered", COLUMNS, [], [f"Tokens: {name}."])
-    if near is None:
-        table.notes.append("No model in this checkout: words alone decide.")
     for vectors, by in ways:
         for title, items, mode in _sets(data, count):
             found = measured(items, mode, by)

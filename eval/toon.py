@@ -17,7 +17,7 @@ from eval.exact import counter
 from eval.report import Cell, Table
 from lynkr._native import toon
 from lynkr._native.jsontape import normal
-from lynkr.transforms.results import restore, shrink
+from lynkr.transforms.results.forms import restore, shrink
 
 GREP_SAVED_MIN = 0.60
 BYTES_MAX = 500_000  # larger ones say nothing new about tokens

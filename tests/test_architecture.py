@@ -52,9 +52,9 @@ IMPURE_ALLOWED = {
         "read_text",
     ): "models.toml, and the operator's own file",
     (
-        "lynkr/transforms/tool_vocabulary.py",
+        "lynkr/transforms/tools/vocabulary.py",
         "read_text",
-    ): "tool_groups.toml, shipped inside the package",
+    ): "groups.toml, shipped inside the package",
 }
 # Rank 0 is three roots, of which one may know another.
 BESIDE_ALLOWED = {("config", "errors"): "a bad setting is a ConfigError"}

@@ -9,6 +9,7 @@ written lately.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import Protocol
 
@@ -22,7 +23,11 @@ class Waiter(Protocol):
 
 
 class FirstWrites:
-    """Per worker: which prefixes are being written, who waits, and which are warm until when."""
+    """Per worker: which prefixes are being written, who waits, and which are warm until when.
+
+    Nobody proceeds inside another call's turn: a connection that this one gives back can then be
+    had, and a gateway that ends all its calls at once sends none of them.
+    """
 
     def __init__(self) -> None:
         self._warm: OrderedDict[bytes, float] = OrderedDict()
@@ -53,7 +58,7 @@ class FirstWrites:
             self._warm.popitem(last=False)
         self._writing.pop(prefix, None)
         for call in self._waiting.pop(prefix, ()):
-            call.proceed()
+            _tell(call)
 
     def ended(self, prefix: bytes, call: Waiter) -> None:
         """The call is over. If it was to write and did not, the next one that waits does."""
@@ -70,4 +75,8 @@ class FirstWrites:
             if not waiting:
                 self._waiting.pop(prefix, None)
             self._writing[prefix] = following
-            following.proceed()
+            _tell(following)
+
+
+def _tell(call: Waiter) -> None:
+    asyncio.get_running_loop().call_soon(call.proceed)

@@ -124,8 +124,8 @@ def order() -> tuple[Pass, ...]:
     from lynkr.transforms.attribution import attribution
     from lynkr.transforms.cache_marks import cache_marks
     from lynkr.transforms.repeats import repeats
-    from lynkr.transforms.result_texts import result_texts
-    from lynkr.transforms.tool_offers import tool_offers
+    from lynkr.transforms.results.texts import result_texts
+    from lynkr.transforms.tools.offers import tool_offers
 
     # Repeats come before results: a block that is the same as an earlier one needs no other form.
     return attribution, tool_offers, repeats, result_texts, cache_marks

@@ -21,8 +21,8 @@ from lynkr._native.memo import block_hash
 from lynkr._native.spans import CALL, RESULT, Block, string_token, string_value
 from lynkr.transforms.line_delta import delta
 from lynkr.transforms.passes import Note, Work, estimated_string
-from lynkr.transforms.reading import call_of, reads_file, recovers
-from lynkr.transforms.result_texts import ENTRY_BYTES, treated
+from lynkr.transforms.results.reading import call_of, reads_file, recovers
+from lynkr.transforms.results.texts import ENTRY_BYTES, treated
 
 BYTES_MIN = 800  # a shorter text is not worth a sentence about it
 SAVED_MIN = 64  # tokens

@@ -1,4 +1,4 @@
-"""The token passes and where a call goes: other dialects, the next target, the turns of a session."""
+"""The token passes and where a call goes: other dialects, other targets, later turns."""
 
 from __future__ import annotations
 
@@ -177,7 +177,6 @@ async def test_what_was_left_out_stays_out_until_it_is_called(dialect: int) -> N
             reply = await theatre.post(PATHS[dialect], given)
             offered.append(names(await sent(theatre, count)))
             assert (saved(reply) > 0) == (len(offered[-1]) < len(tools))
-        # A tool of a server that was called brings nothing but itself.
         assert offered[:3] == [list(CODING)] * 3
         assert all(WEATHER[0] in names_ for names_ in offered[3:])
         assert offered[3] == offered[4]
@@ -185,11 +184,13 @@ async def test_what_was_left_out_stays_out_until_it_is_called(dialect: int) -> N
 
 async def test_a_tool_that_must_be_called_stays() -> None:
     choice = {"type": "tool", "name": WEATHER[1]}
-    given = body(MESSAGES, FIX, [], tools=(*CODING, *WEATHER), system=RULES, tool_choice=choice)
+    tools = (*CODING, *WEATHER, "mcp__mail__send")
+    given = body(MESSAGES, FIX, [], tools=tools, system=RULES, tool_choice=choice)
     async with at(MESSAGES) as theatre:
         await theatre.post("/v1/messages", given)
         made = await sent(theatre)
-        assert names(made) == [*CODING, WEATHER[1]]
+        assert WEATHER[1] in names(made)
+        assert "mcp__mail__send" not in names(made)
         assert json.loads(made)["tool_choice"] == choice
 
 

@@ -7,9 +7,9 @@ from collections import Counter
 
 import msgspec
 
-from lynkr.transforms.tool_hints import DOMAIN_HINTS, Hints
-from lynkr.transforms.tool_scores import Tool, own_name, tools_of
-from lynkr.transforms.tool_vocabulary import GROUPS, SERVER_NOISE
+from lynkr.transforms.tools.hints import DOMAIN_HINTS, Hints
+from lynkr.transforms.tools.scores import Tool, own_name, tools_of
+from lynkr.transforms.tools.vocabulary import GROUPS, SERVER_NOISE
 
 _CODING = frozenset(("look", "edit", "write", "shell"))  # tools of two kinds make a coding agent
 _CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")

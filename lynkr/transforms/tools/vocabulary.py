@@ -1,4 +1,4 @@
-"""``tool_groups.toml``, read: what the choice of tools knows about words."""
+"""``groups.toml``, read: what the choice of tools knows about words."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def phrases(text: str) -> list[str]:
 
 
 def _read() -> _Vocabulary:
-    raw = tomllib.loads(Path(__file__).with_name("tool_groups.toml").read_text("utf-8"))
+    raw = tomllib.loads(Path(__file__).with_name("groups.toml").read_text("utf-8"))
     return msgspec.convert(raw, _Vocabulary)
 
 

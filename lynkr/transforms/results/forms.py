@@ -20,7 +20,7 @@ from lynkr._native.jsontape import normal
 from lynkr._native.rows import fold
 from lynkr._native.splice import string_token, string_value
 from lynkr._native.unrows import unfold
-from lynkr.transforms.grep_lines import grouped, ungrouped
+from lynkr.transforms.results.grep_lines import grouped, ungrouped
 from lynkr.wire import tokens
 
 BYTES_MIN = 400

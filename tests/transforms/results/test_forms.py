@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lynkr._native.jsontape import normal
-from lynkr.transforms import results
-from lynkr.transforms.grep_lines import grouped, ungrouped
-from lynkr.transforms.results import Shrunk, restore, shrink
+from lynkr.transforms.results import forms
+from lynkr.transforms.results.forms import Shrunk, restore, shrink
+from lynkr.transforms.results.grep_lines import grouped, ungrouped
 from lynkr.wire.tokens import estimated_bytes
 from tests.native.test_rows import ascii_only, values
 
@@ -147,8 +147,8 @@ def test_a_form_that_cannot_be_read_back_is_not_used(monkeypatch: pytest.MonkeyP
             raise ValueError("no")
         return text
 
-    monkeypatch.setitem(results._INVERSES, "rows", wrong)
-    monkeypatch.setitem(results._INVERSES, "toon", wrong)
+    monkeypatch.setitem(forms._INVERSES, "rows", wrong)
+    monkeypatch.setitem(forms._INVERSES, "toon", wrong)
     made = shrunk(PRETTY)
     assert made.kind == "compact"
     assert made.text == normal(PRETTY)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lynkr._native.spans import CALL, CHAT, RESPONSES, scan
-from lynkr.transforms.reading import call_of, command_of, reads_file, recovers
+from lynkr.transforms.results.reading import call_of, command_of, reads_file, recovers
 
 READERS = """
 Read read read_file readFile ReadFile Read_File readfile view View view_file viewFile cat open

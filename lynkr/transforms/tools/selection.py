@@ -16,10 +16,10 @@ import functools
 
 import msgspec
 
-from lynkr.transforms.tool_hints import DOMAIN_HINTS, FILE_HINTS, GROUP_HINTS, Ask, read
-from lynkr.transforms.tool_offer import Offer, parts_of, prepared
-from lynkr.transforms.tool_scores import LEXICON, Similarity, meets, scores, signals
-from lynkr.transforms.tool_vocabulary import FETCHING, FILE_BASICS, FILE_COMMANDS, GATES, GROUPS
+from lynkr.transforms.tools.catalog import Offer, parts_of, prepared
+from lynkr.transforms.tools.hints import DOMAIN_HINTS, FILE_HINTS, GROUP_HINTS, Ask, read
+from lynkr.transforms.tools.scores import LEXICON, Similarity, meets, scores, signals
+from lynkr.transforms.tools.vocabulary import FETCHING, FILE_BASICS, FILE_COMMANDS, GATES, GROUPS
 
 # Log odds of ``tool_scores``. A tool stays above the floor or near the best one. Fitted on one half
 # of a public set (947 requests with a right answer) and tried on the other, these floors keep every

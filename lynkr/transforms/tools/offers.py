@@ -2,7 +2,7 @@
 
 The tools stand at the very beginning of what a provider caches, so a list that changes costs the
 whole prompt again. Where the target keeps prompts, the choice is therefore the session's
-(``tool_selection`` makes it from all that the user has asked so far, and it only grows); where it
+(``selection`` makes it from all that the user has asked so far, and it only grows); where it
 keeps none, each request has its own. A session that began with all its tools keeps them all.
 """
 
@@ -14,10 +14,10 @@ import msgspec
 
 from lynkr._native.spans import CALL, RESULT, TEXT, Layout, ToolSpan, string_value
 from lynkr.transforms.cache_plan import cacheable, first_reply
-from lynkr.transforms.nearness import similarity
-from lynkr.transforms.own_words import own_words
 from lynkr.transforms.passes import ToolReport, Work, estimated
-from lynkr.transforms.tool_selection import Facts, Offered, Selection, select
+from lynkr.transforms.tools.nearness import similarity
+from lynkr.transforms.tools.own_words import own_words
+from lynkr.transforms.tools.selection import Facts, Offered, Selection, select
 
 ENTRY_BYTES = 300  # what the memo needs beside a text
 _OF_TOOLS = (b"tool_choice", b"parallel_tool_calls", b"max_tool_calls")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 VECTORS_MAX = 4096  # of 256 numbers, 1 KB each
-MODEL = Path(__file__).parent.parent / "model"
+MODEL = Path(__file__).parent.parent.parent / "model"
 
 
 @functools.cache

@@ -9,8 +9,8 @@ import functools
 import re
 from collections.abc import Iterable
 
-from lynkr.transforms.tool_scores import LEXICON
-from lynkr.transforms.tool_vocabulary import (
+from lynkr.transforms.tools.scores import LEXICON
+from lynkr.transforms.tools.vocabulary import (
     DOMAINS,
     GOES_ON,
     GREETINGS,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from lynkr._native.tools import Lexicon, ToolWords
-from lynkr.transforms.tool_vocabulary import ALIKE, SCHEMA_WORDS, STOP
+from lynkr.transforms.tools.vocabulary import ALIKE, SCHEMA_WORDS, STOP
 
 Similarity = Callable[[str, str], float]
 

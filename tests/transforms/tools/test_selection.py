@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lynkr.transforms.tool_selection import Facts, Offered, Selection, select
+from lynkr.transforms.tools.selection import Facts, Offered, Selection, select
 
 NOTHING = frozenset[str]()
 CODING = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lynkr.transforms.own_words import own_words
+from lynkr.transforms.tools.own_words import own_words
 
 REMINDER = "<system-reminder>\nSeven servers need a login.\n</system-reminder>"
 ALL_THE_CLIENTS = [

@@ -10,7 +10,7 @@ import pytest
 from lynkr._native.memo import Memo
 from lynkr._native.spans import MESSAGES, string_value
 from lynkr.transforms.passes import Shaped, Want
-from lynkr.transforms.result_texts import identify
+from lynkr.transforms.results.texts import identify
 from tests.transforms.made import DIALECTS, NAMES, NONE, Did, Turn, body, result_texts, shaped
 
 LOSSLESS = Want(results="lossless", scope=b"ana")

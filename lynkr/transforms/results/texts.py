@@ -14,8 +14,8 @@ import msgspec
 
 from lynkr._native.spans import CALL, RESULT, Block, string_token, string_value
 from lynkr.transforms.passes import Note, Original, Work, estimated
-from lynkr.transforms.reading import call_of, command_of, reads_file, recovers
-from lynkr.transforms.results import shrink
+from lynkr.transforms.results.forms import shrink
+from lynkr.transforms.results.reading import call_of, command_of, reads_file, recovers
 
 BYTES_MIN = 400  # of a JSON string; below, nothing pays
 SAVED_MIN = 200  # tokens that a digest must save over the lossless form

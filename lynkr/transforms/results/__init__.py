@@ -1,0 +1,1 @@
+"""What tools brought back, in fewer tokens."""
