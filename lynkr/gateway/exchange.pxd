@@ -9,7 +9,7 @@ cdef class Exchange:
     # shape
     cdef public object layout, shaped, session, session_target, marks, cache_key
     cdef public object prefix
-    cdef public long long estimate
+    cdef public long long estimate, messages
     cdef public bint held, moving
     # route, write
     cdef public object planned, head, body, translation

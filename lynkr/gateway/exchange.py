@@ -41,7 +41,7 @@ from lynkr.gateway.shaping import begun
 from lynkr.gateway.translate import ReplyTranslator, Translation, decoded, failure_of
 from lynkr.policies.failover import Failure, judge
 from lynkr.policies.record import EndedBy
-from lynkr.transforms.passes import Marks, Shaped
+from lynkr.transforms.passes import Marks, Shaped, without_body
 from lynkr.wire.assembled import Assembly
 from lynkr.wire.format import Api, Reading
 from lynkr.wire.message import Request
@@ -84,6 +84,7 @@ class Exchange:
         self.cache_key = ""
         self.prefix = b""  # of a prompt that parallel calls may share
         self.estimate = 0  # tokens of the prompt, where it was estimated whole
+        self.messages = 0  # of the conversation
         self.held = False  # waits for another call to write that prefix
         self.planned: PlannedRoute | None = None
         self.head = b""
@@ -242,6 +243,9 @@ class Exchange:
             begun(self)
         self.request.drop_body()  # nothing can be sent again from here on
         self.body = self.original = b""
+        self.layout = None
+        if self.shaped is not None:
+            self.shaped = without_body(self.shaped)
         self.reply_begun = True
         if self.translation is not None:
             return self._translated(outbound, self.translation)

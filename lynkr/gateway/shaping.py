@@ -206,6 +206,7 @@ def on_its_way(exchange: Exchange, planned: PlannedRoute) -> None:
     session, layout = exchange.session, exchange.layout
     if session is None or layout is None:
         return
+    exchange.messages = len(layout.message_list)
     try:
         first = not replied(layout) and not _continues(exchange.original, layout)
         if first and not session.turns:
@@ -289,12 +290,12 @@ def passes_of(found: Shaped | None) -> tuple[str, ...]:
 def settle_session(exchange: Exchange, usage: Usage, now: float) -> None:
     """After a call: what its usage says of the session's prompt cache. A session whose cache is
     read less than an unchanged request would have read it is left alone from here on."""
-    session, layout, planned = exchange.session, exchange.layout, exchange.planned
-    if session is None or layout is None or planned is None or planned.cache_rules is None:
+    session, planned = exchange.session, exchange.planned
+    if session is None or planned is None or planned.cache_rules is None:
         return
     if exchange.reply_status != 200 or usage.input_tokens is None:
         return
-    messages = len(layout.message_list)
+    messages = exchange.messages
     extends = session.turns > 1 and messages >= session.messages
     session.messages = messages
     if session.watch is None:

@@ -116,6 +116,11 @@ class Shaped(msgspec.Struct, frozen=True):
         return self.saved_old + self.saved_new
 
 
+def without_body(found: Shaped) -> Shaped:
+    """What was done, without what it was done to: for as long as the reply takes."""
+    return msgspec.structs.replace(found, body=b"")
+
+
 Pass = Callable[[Work], None]
 
 
