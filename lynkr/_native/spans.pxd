@@ -19,8 +19,8 @@ cdef class Block:
     cdef readonly Py_ssize_t start, end, message, index
     cdef readonly bint marked, is_error, plain
     cdef readonly bytes name, call_id
-    cdef Py_ssize_t text_start, text_end          # of TEXT, or of RESULT's only text
-    cdef Py_ssize_t arguments_start, arguments_end
+    cdef readonly Py_ssize_t text_start, text_end  # of TEXT, of RESULT's only text
+    cdef readonly Py_ssize_t arguments_start, arguments_end
     cdef tuple parts                              # RESULT made of parts: their texts, else None
 
 cdef class Message:

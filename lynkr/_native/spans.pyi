@@ -37,6 +37,10 @@ class Block:
     marked: bool
     is_error: bool
     plain: bool
+    text_start: int  # -1: none
+    text_end: int
+    arguments_start: int  # -1: none
+    arguments_end: int
     name: bytes
     call_id: bytes
     @property
@@ -76,5 +80,7 @@ class Layout:
     def tool_choice(self) -> Span | None: ...
     @property
     def messages(self) -> Span | None: ...
+
+class Reader: ...  # one walk over a body; for compiled code only
 
 def scan(body: bytes, dialect: int) -> Layout | None: ...

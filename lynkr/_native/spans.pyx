@@ -125,7 +125,6 @@ cdef class Layout:
 
 
 @cython.final
-@cython.internal
 @cython.no_gc
 @cython.auto_pickle(False)
 cdef class Reader:

@@ -16,6 +16,7 @@ import msgspec
 
 from lynkr._native.headers import value_of
 from lynkr.errors import GatewayError
+from lynkr.gateway.shaping import on_its_way
 from lynkr.gateway.writing import caller_of, write
 from lynkr.policies.failover import backoff_s, blame, retry_after_s
 from lynkr.wire.message import Message, Part
@@ -83,6 +84,7 @@ def advance(exchange: Exchange) -> bool:
                 exchange.failed.append(failed)
                 exchange.tries = 0
                 _elsewhere(exchange)
+                on_its_way(exchange, following)
                 return True
         following = following.following
     for slot, value in zip(_OF_TARGET, before, strict=True):

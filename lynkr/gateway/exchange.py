@@ -124,8 +124,10 @@ class Exchange:
 
     def send(self, planned: PlannedRoute) -> None:
         """To a pooled connection at once, or to a new one when it is open."""
-        if self.prefix and not self.attempts and self._must_wait():
-            return
+        if not (self.prefix and not self.attempts and self._must_wait()):
+            self._dispatch(planned)
+
+    def _dispatch(self, planned: PlannedRoute) -> None:
         planned.breaker.claim(time.monotonic())
         outbound = planned.pool.take()
         if outbound is not None:
@@ -153,9 +155,7 @@ class Exchange:
             self.timer.cancel()
             self.timer = None
         assert self.planned is not None
-        prefix, self.prefix = self.prefix, b""
-        self.send(self.planned)
-        self.prefix = prefix
+        self._dispatch(self.planned)
 
     def connected(self, outbound: Outbound, *, reused: bool) -> None:
         self.waiting_for = None
@@ -449,8 +449,10 @@ class Exchange:
 
     @property
     def saved(self) -> int:
-        """Estimated input tokens that were not sent."""
-        return self.shaped.saved if self.shaped is not None else 0
+        """Estimated input tokens that were not sent, as the target counts."""
+        if self.shaped is None or self.planned is None:
+            return 0
+        return self.rules.standing.calibration.corrected(self.planned.family, self.shaped.saved)
 
     @property
     def overhead_us(self) -> int:

@@ -38,12 +38,11 @@ _Asked = tuple[bytes, int]  # a tool, and the hash of its arguments
 
 
 class _Call(msgspec.Struct, frozen=True):
-    """A call, and the how manieth of its like it is. Most are never looked at again, so that their
-    arguments are not even cut out of the body."""
+    """A call that brought a long text. Most are never looked at again, so that their arguments are
+    not even cut out of the body."""
 
     block: Block
     asked: _Asked
-    number: int
 
 
 class _Stood(msgspec.Struct, frozen=True):
@@ -64,21 +63,22 @@ def repeats(work: Work) -> None:
     if not work.want.repeats or _forgets(work):
         return
     body = work.body
-    calls: dict[bytes, _Call] = {}
-    counts: dict[_Asked, int] = {}
+    calls: dict[bytes, Block] = {}
     texts: dict[int, _Stood] = {}  # by hash
     latest: dict[tuple[_Asked, int], _Stood] = {}  # of each call's texts, in their order
     for block in work.layout.blocks:
         kind = block.kind
         if kind == CALL:
-            calls[block.call_id] = _call(body, block, counts)
+            calls[block.call_id] = block
             continue
         if kind != RESULT:
             continue
+        called, call = calls.get(block.call_id), None
         for place, (start, end) in enumerate(block.texts):
             if end - start < BYTES_MIN:
                 continue
-            call = calls.get(block.call_id)
+            if call is None and called is not None:
+                call = _Call(called, _asked_of(body, called))
             stood = _Stood((start, end), _payload(body, start), call)
             hashed = block_hash(body, stood.payload, end)
             same = texts.get(hashed)
@@ -87,7 +87,7 @@ def repeats(work: Work) -> None:
             before = latest.get((call.asked, place)) if call is not None and same is None else None
             earlier = same or before
             if earlier is not None and not (call is not None and recovers(_asked(body, call)[1])):
-                ordinal = _ordinal(earlier, call, counts)
+                ordinal = _ordinal(work, calls, earlier, called)
                 if _tell(work, block, stood, earlier, ordinal, same=same is not None):
                     continue
             texts.setdefault(hashed, stood)
@@ -104,15 +104,12 @@ def _payload(body: bytes, start: int) -> int:
     return start + 1
 
 
-def _call(body: bytes, block: Block, counts: dict[_Asked, int]) -> _Call:
+def _asked_of(body: bytes, block: Block) -> _Asked:
     span = block.arguments
     if span is None:
         name, arguments = call_of(body, block)
-        asked = (name, block_hash(arguments, 0, len(arguments)))
-    else:
-        asked = (block.name, block_hash(body, *span))
-    counts[asked] = number = counts.get(asked, 0) + 1
-    return _Call(block, asked, number)
+        return name, block_hash(arguments, 0, len(arguments))
+    return block.name, block_hash(body, *span)
 
 
 def _asked(body: bytes, call: _Call | None) -> tuple[bytes, bytes]:
@@ -128,14 +125,28 @@ def _forgets(work: Work) -> bool:
     return span is not None and work.body[span[0] : span[1]] not in _NOT_FORGETTING
 
 
-def _ordinal(stood: _Stood, call: _Call | None, counts: dict[_Asked, int]) -> str:
-    """Which of several like calls is meant; "" where there was only one."""
+def _size(call: Block) -> int:
+    return call.arguments_end - call.arguments_start
+
+
+def _ordinal(work: Work, calls: dict[bytes, Block], stood: _Stood, called: Block | None) -> str:
+    """Which of several like ``calls`` before the one ``called`` is meant; "" where there was only
+    one."""
     if stood.call is None:
         return ""
-    others = counts[stood.call.asked]
-    if call is not None and call.asked == stood.call.asked:
-        others = call.number - 1
-    return f" (no. {stood.call.number} of these calls)" if others > 1 else ""
+    meant = stood.call.block
+    name, size = meant.name, _size(meant)
+    number = others = 0
+    for block in calls.values():
+        if block is called:
+            break
+        if _size(block) != size or block.name != name:
+            continue
+        if _asked_of(work.body, block) == stood.call.asked:
+            others += 1
+            if block is meant:
+                number = others
+    return f" (no. {number} of these calls)" if others > 1 else ""
 
 
 def _named(body: bytes, call: _Call | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lynkr._native.spans import CHAT, MESSAGES, RESPONSES
-from lynkr.config.settings import RouteRule, Routing, Tokens
+from lynkr.config.settings import Failover, RouteRule, Routing, Tokens
+from lynkr.gateway.sessions import OPENED_MIN
 from tests.gateway.test_shaping import (
     CODING,
     COMPLETION,
@@ -150,6 +151,21 @@ async def test_turns_continued_by_id_get_marks_at_their_own_end() -> None:
         assert names(await sent(theatre, 2)) == [*CODING, *WEATHER]
 
 
+async def test_what_is_continued_by_id_is_marked_whatever_the_habit() -> None:
+    """Calls with these instructions have all been single ones."""
+    async with Theatre({"one": "anthropic"}) as theatre:
+        always(theatre, "one", message())
+        earlier = ""
+        for number in range(OPENED_MIN + 1):
+            given = body(RESPONSES, f"Title {number}", [], tools=CODING, system=RULES)
+            earlier = json.loads((await theatre.post("/v1/responses", given)).body)["id"]
+        assert b"cache_control" not in await sent(theatre, OPENED_MIN)
+        more = body(RESPONSES, "Go on", [], tools=CODING, system=RULES,
+                    previous_response_id=earlier)  # fmt: skip
+        await theatre.post("/v1/responses", more)
+        assert b"cache_control" in await sent(theatre, OPENED_MIN + 1)
+
+
 async def test_calls_that_continue_by_id_are_no_first_ones() -> None:
     """Else a client of many short turns would look like one of single calls."""
     async with at(RESPONSES) as theatre:
@@ -239,6 +255,22 @@ async def test_a_target_that_cannot_take_the_call_leaves_no_trace() -> None:
         always(theatre, "one", message())
         assert (await theatre.post("/v1/messages", given)).status == 200
         assert await sent(theatre, 0) == await sent(theatre, 1)
+
+
+async def test_the_same_target_again_is_billed_for_what_it_was_sent() -> None:
+    """Between its two tries stood one that could not take the call."""
+    tables: dict[str, str | Json] = {"one": "anthropic", "two": "openai-compatible"}
+    routing = Routing(default="one", fallbacks=["two"])
+    failover = Failover(retries_max=1, breaker_failures=0)
+    async with Theatre(tables, routing=routing, failover=failover) as theatre:
+        now = [*replies.JSON, ("retry-after", "0")]
+        theatre["one"].reply(replies.sized(b"{}", status=503, headers=now))
+        theatre["one"].reply(replies.sized(message()))
+        servers = [{"type": "url", "url": "https://x", "name": "x"}]
+        given = asked(MESSAGES, system=RULES, mcp_servers=servers)
+        assert (await theatre.post("/v1/messages", given)).status == 200
+        assert await sent(theatre, 0) == await sent(theatre, 1)
+        assert (await theatre.record()).saving.passes == ("results", "marks")
 
 
 async def test_a_second_key_gets_the_same_body() -> None:

@@ -88,6 +88,16 @@ def _named(choice: bytes) -> str | None:
     return "" if found.type in ("auto", "none") else None
 
 
+class _Hashed(tuple[Offered, ...]):
+    """Tools that are looked up several times per call: hashing 90 KB each time would be felt."""
+
+    def __hash__(self) -> int:
+        known = self.__dict__.get("hash")
+        if known is None:
+            known = self.__dict__["hash"] = super().__hash__()
+        return int(known)
+
+
 def _offered(work: Work, named: str) -> tuple[Offered, ...]:
     assert work.layout.tools is not None
     body, (start, end) = work.body, work.layout.tools
@@ -95,7 +105,7 @@ def _offered(work: Work, named: str) -> tuple[Offered, ...]:
     known = work.memo.get(key, body, start, end)
     if isinstance(known, tuple):
         return known
-    offered = tuple(_one(body, tool, named) for tool in work.layout.tool_list)
+    offered = _Hashed(_one(body, tool, named) for tool in work.layout.tool_list)
     work.memo.put(key, body, start, end, offered, 2 * (end - start))
     return offered
 
@@ -123,18 +133,20 @@ def _facts(work: Work, end: int) -> Facts:
     asks: list[str] = []
     used: set[bytes] = set()
     mentioned: list[bytes] = []
+    blocks = layout.blocks
     for message in messages if end == len(messages) else messages[:end]:
         role, first = message.role, message.first
-        for block in layout.blocks[first : first + message.count]:
-            kind = block.kind
+        for at in range(first, first + message.count):
+            block = blocks[at]
+            kind, start = block.kind, block.text_start
             if kind == CALL:
                 used.add(block.name)
-            elif kind == TEXT and (span := block.text) is not None:
+            elif kind == TEXT and start >= 0:
                 if role == b"user":
-                    if words := _words(work, *span):
+                    if words := _words(work, start, block.text_end):
                         asks.append(words)
                 elif role == b"assistant":
-                    mentioned.append(body[span[0] : span[1]])
+                    mentioned.append(body[start : block.text_end])
     return Facts(
         asks=tuple(asks),
         used=frozenset([name.decode("utf-8", "replace") for name in used]),
