@@ -205,11 +205,12 @@ def caller_of(exchange: Exchange) -> str:
 
 
 def session_of(exchange: Exchange) -> bytes:
-    """What tells one session's calls from another's; the caller where the client says nothing."""
+    """What tells one session's calls from another's: the name that its client gives it, which
+    sub-agents share, else how it began, else the caller."""
     session = named_session(exchange.request.head)
     if session is not None:
         return session
-    return caller_of(exchange).encode()
+    return (exchange.cache_key or caller_of(exchange)).encode()
 
 
 def _with_headers(request: InboundRequest, endpoint: Endpoint) -> bytes:

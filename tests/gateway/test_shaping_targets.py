@@ -200,7 +200,7 @@ async def test_what_was_left_out_stays_out_until_it_is_called(dialect: int) -> N
 
 async def test_a_tool_that_must_be_called_stays() -> None:
     choice = {"type": "tool", "name": WEATHER[1]}
-    tools = (*CODING, *WEATHER, "mcp__mail__send")
+    tools = (*CODING, *WEATHER, "mcp__mail__send", "mcp__mail__list", "mcp__mail__read")
     given = body(MESSAGES, FIX, [], tools=tools, system=RULES, tool_choice=choice)
     async with at(MESSAGES) as theatre:
         await theatre.post("/v1/messages", given)

@@ -115,6 +115,11 @@ def _responses(turn: Turn, at: int) -> list[Json]:
 _WRITERS = {MESSAGES: _messages, CHAT: _chat, RESPONSES: _responses}
 
 
+def _about(name: str) -> str:
+    """A server's tools are wordy: leaving out less is not worth a session's while."""
+    return f"Does {name}." + (" Zorp quib flan." * 50 if name.startswith("mcp__") else "")
+
+
 def body(
     dialect: int,
     ask: str,
@@ -134,7 +139,7 @@ def body(
     elif system:
         first.insert(0, {"role": "system", "content": system})
     if tools:
-        whole["tools"] = [offered(dialect, name, f"Does {name}.") for name in tools]
+        whole["tools"] = [offered(dialect, name, _about(name)) for name in tools]
     told = [item for at, turn in enumerate(turns) for item in _WRITERS[dialect](turn, at)]
     whole["input" if dialect == RESPONSES else "messages"] = first + told
     return json.dumps(whole | more, ensure_ascii=False).encode()

@@ -19,6 +19,7 @@ from lynkr.transforms.tools.nearness import similarity
 from lynkr.transforms.tools.own_words import own_words
 from lynkr.transforms.tools.selection import Facts, Offered, Selection, select
 
+SESSION_SAVED_MIN = 400  # tokens: a tool that is missed after all costs the whole prompt once
 ENTRY_BYTES = 300  # what the memo needs beside a text
 _OF_TOOLS = (b"tool_choice", b"parallel_tool_calls", b"max_tool_calls")
 # Claude Code's own: what it finds joins the tools, deferred, in a later request of the session.
@@ -58,9 +59,13 @@ def tool_offers(work: Work) -> None:
     selection = select(offered, facts, mode, near)
     if not _may_go_without(layout) and not any(selection.kept):
         return
-    if mode == "session" and not all(selection.kept) and not _began_with_fewer(work, offered):
-        work.aside.append("tools: the session began with all of them")
-        return
+    if mode == "session" and not all(selection.kept):
+        if _report(mode, offered, selection)[1] < SESSION_SAVED_MIN:
+            work.aside.append("tools: too little to gain")
+            return
+        if not _began_with_fewer(work, offered):
+            work.aside.append("tools: the session began with all of them")
+            return
     _leave_out(work, offered, selection, mode)
 
 
