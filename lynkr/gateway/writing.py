@@ -91,9 +91,7 @@ def _write_translated(exchange: Exchange, planned: PlannedRoute, original: bytes
     to_send = _marked(exchange, planned, _continued(exchange, asked))
     if exchange.api.kept_by_id and original is not exchange.original:
         # Replies of this dialect repeat the request's settings: those that the client sent.
-        asked = codec(plan.client).decode_request(
-            exchange.original, planned.asked, exchange.stream
-        )
+        asked = codec(plan.client).decode_request(exchange.original, planned.asked, exchange.stream)
     translation = exchange.translation = Translation(
         asked,
         to_send,
@@ -162,9 +160,7 @@ def _marked(exchange: Exchange, planned: PlannedRoute, request: Request) -> Requ
     if aim.cache_key and not request.prompt_cache_key and exchange.cache_key:
         request = msgspec.structs.replace(request, prompt_cache_key=exchange.cache_key)
     if aim.marks:
-        request = marked(
-            request, exchange.marks, aim.breakpoints_max, moving=exchange.moving
-        )
+        request = marked(request, exchange.marks, aim.breakpoints_max, moving=exchange.moving)
     return request
 
 
