@@ -1,4 +1,4 @@
-# JSON string escapes, undone in place of a parser: text to count or to compare, not to keep.
+# Code points as UTF-8, and JSON string escapes undone for text that is only counted.
 
 from libc.string cimport memchr, memcpy
 

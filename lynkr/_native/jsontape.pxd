@@ -38,9 +38,7 @@ cdef int unit_of(const char* text) noexcept
 # which has room for as many bytes as the node: what can stand for itself does, the short escapes
 # are used where there is one, and lone surrogates stay escapes.
 cdef Py_ssize_t minimal(const char* data, Node* node, char* out) noexcept
-# One code point as UTF-8, 1 to 4 bytes; returns how many.
-cdef int put_utf8(int point, char* out) noexcept
-# The same as it stands inside a JSON string, 1 to 6 bytes, escaped only if it must be.
+# One code point as it stands inside a JSON string, 1 to 6 bytes, escaped only if it must be.
 cdef int put_escaped(int point, char* out) noexcept
 # The first byte that is not UTF-8, or NULL.
 cdef const char* ill_formed(const char* at, const char* end) noexcept

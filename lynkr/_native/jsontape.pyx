@@ -12,6 +12,8 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
+from lynkr._native.escapes cimport written
+
 cdef enum:
     SOURCE_MAX = 0x7fffffff  # bytes; offsets in nodes are ints
 
@@ -39,26 +41,6 @@ cdef int unit_of(const char* text) noexcept:
         else:
             return -1
     return unit
-
-
-cdef int put_utf8(int point, char* out) noexcept:
-    if point < 0x80:
-        out[0] = <char>point
-        return 1
-    if point < 0x800:
-        out[0] = <char>(0xc0 | (point >> 6))
-        out[1] = <char>(0x80 | (point & 0x3f))
-        return 2
-    if point < 0x10000:
-        out[0] = <char>(0xe0 | (point >> 12))
-        out[1] = <char>(0x80 | ((point >> 6) & 0x3f))
-        out[2] = <char>(0x80 | (point & 0x3f))
-        return 3
-    out[0] = <char>(0xf0 | (point >> 18))
-    out[1] = <char>(0x80 | ((point >> 12) & 0x3f))
-    out[2] = <char>(0x80 | ((point >> 6) & 0x3f))
-    out[3] = <char>(0x80 | (point & 0x3f))
-    return 4
 
 
 cdef const char* ill_formed(const char* at, const char* end) noexcept:
@@ -370,7 +352,7 @@ cdef int put_escaped(int point, char* out) noexcept:
     cdef const char* digits = "0123456789abcdef"
     cdef const char* short_of = "btn.fr"  # 0x08 to 0x0d; JSON has none for 0x0b
     if 0x20 <= point < 0xd800 and point != c'"' and point != c'\\' or point >= 0xe000:
-        return put_utf8(point, out)
+        return <int>written(<unsigned int>point, <unsigned char*>out)
     out[0] = c'\\'
     if point == c'"' or point == c'\\':
         out[1] = <char>point

@@ -8,6 +8,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.string cimport memchr, memcpy
 
+from lynkr._native.escapes cimport written
 from lynkr._native.grammar cimport (
     Bytes, code_unit, copy16, special_bytes, special_tail, trailing_zeros,
 )
@@ -98,28 +99,8 @@ cdef Py_ssize_t decode(Bytes d, Py_ssize_t i, Py_ssize_t end, unsigned char* out
                 return LONE_SURROGATE
             i += 6
             unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)
-        out += put_utf8(out, unit)
+        out += written(<unsigned int>unit, out)
     return out - first
-
-
-cdef inline int put_utf8(unsigned char* out, int code) noexcept nogil:
-    if code < 0x80:
-        out[0] = <unsigned char>code
-        return 1
-    if code < 0x800:
-        out[0] = <unsigned char>(0xC0 | code >> 6)
-        out[1] = <unsigned char>(0x80 | code & 0x3F)
-        return 2
-    if code < 0x10000:
-        out[0] = <unsigned char>(0xE0 | code >> 12)
-        out[1] = <unsigned char>(0x80 | code >> 6 & 0x3F)
-        out[2] = <unsigned char>(0x80 | code & 0x3F)
-        return 3
-    out[0] = <unsigned char>(0xF0 | code >> 18)
-    out[1] = <unsigned char>(0x80 | code >> 12 & 0x3F)
-    out[2] = <unsigned char>(0x80 | code >> 6 & 0x3F)
-    out[3] = <unsigned char>(0x80 | code & 0x3F)
-    return 4
 
 
 cpdef bytes string_value(bytes body, tuple span):

@@ -16,8 +16,9 @@ from cpython.ref cimport PyObject, Py_XDECREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove, memset
 
+from lynkr._native.escapes cimport written
 from lynkr._native.jsontape cimport (
-    ARRAY, KEY, NUMBER, OBJECT, STRING, Node, put_utf8, string_stop, unit_of,
+    ARRAY, KEY, NUMBER, OBJECT, STRING, Node, string_stop, unit_of,
 )
 from lynkr._native.toonshape cimport REORDERED, Shapes, is_container
 from lynkr._native.toontext cimport ambiguous, canonical_number, copy_key, copy_text
@@ -161,7 +162,7 @@ cdef class Encoder(Shapes):
                 )
                 at += 2
             if unit >= 0x20 and unit != c'"' and unit != c'\\':
-                out += put_utf8(unit, out)
+                out += written(<unsigned int>unit, <unsigned char*>out)
                 continue
             quoted = True
             out[0] = c'\\'
