@@ -117,7 +117,7 @@ _WRITERS = {MESSAGES: _messages, CHAT: _chat, RESPONSES: _responses}
 
 def _about(name: str) -> str:
     """A server's tools are wordy: leaving out less is not worth a session's while."""
-    return f"Does {name}." + (" Zorp quib flan." * 50 if name.startswith("mcp__") else "")
+    return f"Does {name}." + (" Zorp quib flan." * 80 if name.startswith("mcp__") else "")
 
 
 def body(
