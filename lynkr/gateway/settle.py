@@ -10,7 +10,7 @@ from lynkr.errors import GatewayError
 from lynkr.gateway.exchange import Exchange
 from lynkr.gateway.shaping import learn, passes_of, settle_session
 from lynkr.policies.access import ANONYMOUS
-from lynkr.policies.bill import counterfactual
+from lynkr.policies.bill import counterfactual, price
 from lynkr.policies.record import Record, Saving
 from lynkr.wire.message import ReplyFacts, Usage
 
@@ -77,15 +77,18 @@ def saving_of(exchange: Exchange, usage: Usage) -> Saving:
         aside = session.aside
         settle_session(exchange, usage, time.monotonic())
     factor = learn(exchange, planned, usage)
-    old = new = 0.0
-    if shaped is not None:
-        old, new = shaped.saved_old * factor, shaped.saved_new * factor
-    tokens = round(old + new)
+    prices, kept_1h = planned.prices, exchange.marks == "1h"
+    if shaped is None or not shaped.saved:
+        usd = None if prices is None else price(usage, prices, kept_1h=kept_1h)
+        if usd is None and shaped is None and not aside:
+            return _NO_SAVING
+        return Saving(passes=passes_of(shaped), aside=aside, usd=usd, passthrough_usd=usd)
+    old, new = shaped.saved_old * factor, shaped.saved_new * factor
     bills = None
-    if planned.prices is not None:
-        bills = counterfactual(usage, old, new, planned.prices, kept_1h=exchange.marks == "1h")
+    if prices is not None:
+        bills = counterfactual(usage, old, new, prices, kept_1h=kept_1h)
     return Saving(
-        tokens=tokens,
+        tokens=round(old + new),
         passes=passes_of(shaped),
         aside=aside,
         usd=bills.planned_usd if bills is not None else None,

@@ -45,18 +45,16 @@ def cost(counts: Counts, prices: Prices) -> float | None:
     A price list without a price for the cache charges the input price. Where a threshold is given,
     the whole call is charged the higher prices once its prompt, cached or not, is longer.
     """
-    above = prices.threshold is not None and counts.prompt > prices.threshold
-
-    def rate(usual: float | None, higher: float | None) -> float | None:
-        return higher if above and higher is not None else usual
-
-    entry = rate(prices.input, prices.input_above)
-    written = rate(prices.output, prices.output_above)
+    entry, written, read = prices.input, prices.output, prices.cache_read
+    write, write_1h = prices.cache_write, prices.cache_write_1h
+    if prices.threshold is not None and counts.prompt > prices.threshold:
+        entry = entry if prices.input_above is None else prices.input_above
+        written = written if prices.output_above is None else prices.output_above
+        read = read if prices.cache_read_above is None else prices.cache_read_above
+        write = write if prices.cache_write_above is None else prices.cache_write_above
+        write_1h = write_1h if prices.cache_write_1h_above is None else prices.cache_write_1h_above
     if entry is None or (written is None and counts.output):
         return None
-    read = rate(prices.cache_read, prices.cache_read_above)
-    write = rate(prices.cache_write, prices.cache_write_above)
-    write_1h = rate(prices.cache_write_1h, prices.cache_write_1h_above)
     write = entry if write is None else write
     return (
         counts.input * entry
