@@ -19,7 +19,7 @@ from lynkr.gateway.sessions import KEY_BYTES, session_key
 from lynkr.gateway.shaping import DIALECTS, passes_of
 from lynkr.gateway.translate import Translation
 from lynkr.policies.prompt_cache import PromptCache
-from lynkr.transforms.cache_plan import BYTES_PER_TOKEN, marking
+from lynkr.transforms.cache_plan import marking
 from lynkr.transforms.neutral_marks import marked
 from lynkr.transforms.passes import Shaped, Want, shape
 from lynkr.transforms.pieces import pieces_of
@@ -202,7 +202,7 @@ def _translated(
     told: Plan = {"spoken": planned.plan.spoken}
     if rules.settings.tokens.cache_marks and found is not None and aim is not None and aim.marks:
         pays, moving = marking(layout, grows=False)
-        if pays and len(body) >= aim.tokens_min * BYTES_PER_TOKEN:
+        if pays and aim.long_enough(len(body)):
             before, request = request, marked(request, "5m", aim.breakpoints_max, moving=moving)
             added = 0 if request is before else _marks_in(request)
             told["cache_marks"] = {"client": layout.marks, "added": added}

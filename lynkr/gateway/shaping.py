@@ -30,7 +30,6 @@ from lynkr.policies.access import ANONYMOUS, Principal
 from lynkr.policies.prompt_cache import CacheWatch
 from lynkr.transforms.attribution import HEADER
 from lynkr.transforms.cache_plan import (
-    BYTES_PER_TOKEN,
     Aim,
     goes_on,
     marking,
@@ -122,7 +121,7 @@ def _out_of_reach(layout: Layout, aim: Aim, size: int) -> bool:
     a call is not worth a session either."""
     if layout.tool_list or aim.cache_key or not aim.billing_header:
         return False
-    if aim.cached and size >= aim.tokens_min * BYTES_PER_TOKEN:
+    if aim.cached and aim.long_enough(size):
         return False
     return all(block.kind != RESULT for block in layout.blocks)
 
@@ -228,7 +227,7 @@ def _prefix(exchange: Exchange, planned: PlannedRoute, layout: Layout) -> bytes:
     if aim.style == "explicit" and not layout.marks and not (exchange.marks and aim.marks):
         return b""
     spans = [span for span in (layout.tools, layout.system) if span is not None]
-    if sum(end - start for start, end in spans) < aim.tokens_min * BYTES_PER_TOKEN:
+    if not aim.long_enough(sum(end - start for start, end in spans)):
         return b""
     digest = hashlib.blake2b(planned.provider.encode(), digest_size=16)
     digest.update(b"\0%b\0%d\0" % (planned.route.model.encode(), exchange.key_index))

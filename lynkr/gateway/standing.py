@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from lynkr._native.memo import Memo
-from lynkr.config.settings import Failover
+from lynkr.config.settings import Failover, Tokens
 from lynkr.gateway.conversations import Conversations
 from lynkr.gateway.first_writes import FirstWrites
 from lynkr.gateway.sessions import Sessions
@@ -19,7 +19,6 @@ from lynkr.policies.failover import RetryBudget
 from lynkr.policies.keys import KeyPool
 from lynkr.transforms.passes import Original
 
-MEMO_BYTES = 64 * 1024 * 1024
 TARGETS_MAX = 4096  # (provider, model) pairs; model names are the clients' choice
 
 
@@ -39,14 +38,14 @@ class Nowhere:
 class Standing:
     """Shared by all configurations that a worker has had."""
 
-    def __init__(self) -> None:
+    def __init__(self, memo_bytes_max: int = Tokens().memo_bytes_max) -> None:
         self.budget = RetryBudget()
         self.conversations = Conversations()
         self.sessions = Sessions()
         self.first_writes = FirstWrites()
         self.calibration = Calibration()
         self.calls = 0
-        self.memo = Memo(MEMO_BYTES)
+        self.memo = Memo(memo_bytes_max)
         self.originals: Keeper = Nowhere()
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._opened: dict[str, int] = {}

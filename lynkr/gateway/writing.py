@@ -17,7 +17,6 @@ from lynkr.errors import GatewayError
 from lynkr.gateway.shaping import named_session, shaped
 from lynkr.gateway.translate import Plan, Translation
 from lynkr.policies.access import bearer
-from lynkr.transforms.cache_plan import BYTES_PER_TOKEN
 from lynkr.transforms.neutral_marks import marked
 from lynkr.wire.codec import Losses, codec
 from lynkr.wire.message import Request
@@ -155,7 +154,7 @@ def _marked(exchange: Exchange, planned: PlannedRoute, request: Request) -> Requ
     aim = planned.aim
     if aim is None or exchange.shaped is None:
         return request
-    if len(exchange.original) < aim.tokens_min * BYTES_PER_TOKEN:
+    if not aim.long_enough(len(exchange.original)):
         return request  # nothing of it would be kept
     if aim.cache_key and not request.prompt_cache_key and exchange.cache_key:
         request = msgspec.structs.replace(request, prompt_cache_key=exchange.cache_key)

@@ -23,7 +23,7 @@ from lynkr.transforms.cache_plan import (
     Aim,
     Standing,
     aim_at,
-    fresh_from,
+    earlier_end,
     goes_on,
     marking,
     standing,
@@ -178,11 +178,8 @@ def _marked(pieces: list[Piece], layout: Layout, want: Want, rules: CacheRules) 
     leading = 0
     while leading < len(messages) and messages[leading].role in (b"system", b"developer"):
         leading += 1
-    earlier = fresh_from(layout)
-    while earlier > 0 and messages[earlier - 1].role == b"assistant":
-        earlier -= 1
     places = [before - 1 if layout.system_blocks else -1]
-    for end in (leading, len(messages), earlier) if want.moving else (leading,):
+    for end in (leading, len(messages), earlier_end(layout)) if want.moving else (leading,):
         if 0 < end <= len(messages):
             places.append(before + messages[end - 1].first + messages[end - 1].count - 1)
     chosen = dict.fromkeys(place for place in places if place >= 0)

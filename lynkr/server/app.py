@@ -20,7 +20,6 @@ import aiohttp
 from aiohttp import web
 
 from lynkr._native.inbound import Inbound
-from lynkr._native.memo import Memo
 from lynkr._native.requests import InboundRequest
 from lynkr.config.settings import Settings, Upstream
 from lynkr.demo import origin as demo_origin
@@ -128,8 +127,7 @@ class Gateway:
         upstream = forward_proxy(settings.upstream, self._environ)
         self._connector = Connector(upstream, {"demo": demo_origin.dial})
         self._pool = Pool(upstream, self._connector, loop.time)
-        self._standing = Standing()
-        self._standing.memo = Memo(settings.tokens.memo_bytes_max)
+        self._standing = Standing(settings.tokens.memo_bytes_max)
         self.originals = self._standing.originals = self._store_of_originals(settings)
         self._credentials = Credentials(self._no_credential)
         self.rules = self._rules(settings, self._environ)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from lynkr._native.spans import CALL, IMAGE, RESULT, TEXT, Block, string_token
-from lynkr.transforms.cache_plan import BYTES_PER_TOKEN
+from lynkr.transforms.cache_plan import earlier_end
 from lynkr.transforms.passes import Work
 
 _MARKABLE = (TEXT, CALL, RESULT, IMAGE)
@@ -29,7 +29,7 @@ def cache_marks(work: Work) -> None:
     want, aim, layout = work.want, work.aim, work.layout
     if aim.translated:
         return  # ``neutral_marks``
-    if len(work.body) < aim.tokens_min * BYTES_PER_TOKEN:
+    if not aim.long_enough(len(work.body)):
         return  # nothing of it would be kept
     if want.cache_key and aim.cache_key and b"prompt_cache_key" not in layout.keys:
         _named(work)
@@ -54,7 +54,7 @@ def _whole_set(work: Work) -> None:
     mark = _LONG if work.want.marks == "1h" else _SHORT
     system = next((one for one in reversed(layout.system_blocks) if _may_carry(work, one)), None)
     last = _last_markable(work, len(layout.message_list))
-    before = _last_markable(work, _earlier_end(work))
+    before = _last_markable(work, earlier_end(work.layout))
     if left > 0 and system is not None:
         left -= _mark(work, system, mark)
     elif left > 0:
@@ -84,7 +84,7 @@ def _mark_tools(work: Work, mark: bytes) -> int:
 def _one_between(work: Work) -> None:
     """Where the turn before ended, if the client's own mark is out of reach of it."""
     layout = work.layout
-    end = _earlier_end(work)
+    end = earlier_end(work.layout)
     before = _last_markable(work, end)
     if before is None or before.marked:
         return
@@ -101,15 +101,6 @@ def _without_data(body: bytes, block: Block) -> bytes:
     if block.arguments is None:
         return body[block.start : block.end]
     return body[block.start : block.arguments[0]] + body[block.arguments[1] : block.end]
-
-
-def _earlier_end(work: Work) -> int:
-    """How many messages the request of the turn before had: up to the last reply, without it."""
-    messages = work.layout.message_list
-    index = work.fresh_from
-    while index > 0 and messages[index - 1].role == b"assistant":
-        index -= 1
-    return index
 
 
 def _last_markable(work: Work, end: int) -> Block | None:

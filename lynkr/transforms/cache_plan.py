@@ -40,6 +40,10 @@ class Aim(msgspec.Struct, frozen=True):
     def cached(self) -> bool:
         return self.style != "none"
 
+    def long_enough(self, size: int) -> bool:
+        """Whether a prompt of so many bytes reaches the least that is kept, roughly."""
+        return size >= self.tokens_min * BYTES_PER_TOKEN
+
 
 _UNKNOWN = Cache(style="automatic", tokens_min=1024)
 
@@ -79,6 +83,15 @@ def fresh_from(layout: Layout) -> int:
     return 0
 
 
+def earlier_end(layout: Layout) -> int:
+    """How many messages the request of the turn before had: up to the last reply, without it."""
+    messages = layout.message_list
+    index = fresh_from(layout)
+    while index > 0 and messages[index - 1].role == b"assistant":
+        index -= 1
+    return index
+
+
 def first_reply(layout: Layout) -> int:
     """How many messages the first request of the conversation had."""
     for index in range(len(layout.message_list)):
@@ -99,7 +112,7 @@ def _is_reply(layout: Layout, index: int) -> bool:
 
 def cacheable(layout: Layout, aim: Aim, size: int, *, marking: bool) -> bool:
     """Whether the target would keep a prompt of ``size`` bytes, so that changing it costs."""
-    if not aim.cached or size < aim.tokens_min * BYTES_PER_TOKEN:
+    if not aim.cached or not aim.long_enough(size):
         return False
     return (
         aim.style == "automatic" or marking or layout.marks > 0 or b"cache_control" in layout.keys

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-_BESIDE = Path(__file__).parent.parent.parent.parent / "shared" / "data"
-
-
-def _folder() -> Path:
-    folder = Path(os.environ.get("LYNKR_EVAL_DATA") or _BESIDE) / "toon"
-    if not (folder / "tests" / "fixtures").is_dir():
-        pytest.skip("evaluation data is absent: no toon/tests/fixtures in LYNKR_EVAL_DATA")
-    return folder
+from tests.wire.evaluation_data import there
 
 
 def cases(direction: str) -> list[dict[str, Any]]:
@@ -24,8 +13,9 @@ def cases(direction: str) -> list[dict[str, Any]]:
 
     ``decode`` has those of later versions too. A case that these changed gets ``either``.
     """
-    folder = _folder()
-    files = sorted((folder / "tests" / "fixtures" / direction).glob("*.json"))
+    fixtures = there("toon/tests/fixtures")
+    folder = fixtures.parent.parent
+    files = sorted((fixtures / direction).glob("*.json"))
     superseded: set[str] = set()
     if direction == "decode":
         files.append(folder / "fixtures-4.1plus-extra.json")
