@@ -29,7 +29,7 @@ eval: build
 build: $(VENV)/.built
 
 # Rebuilt when a compiled source, the build description or the lock changes.
-$(VENV)/.built: $(VENV)/.deps setup.py pyproject.toml $(wildcard lynkr/_native/*.pyx lynkr/_native/*.pxd lynkr/gateway/*.p* lynkr/server/front.py lynkr/telemetry/*.py lynkr/transforms/*.py lynkr/transforms/*/*.py lynkr/upstream/pool.py lynkr/policies/*.py lynkr/wire/*.py lynkr/wire/*/*.py)
+$(VENV)/.built: $(VENV)/.deps setup.py pyproject.toml $(wildcard lynkr/_native/*.pyx lynkr/_native/*.pxd lynkr/gateway/*.p* lynkr/server/front.py lynkr/telemetry/*.py lynkr/transforms/*.py lynkr/transforms/*/*.py lynkr/upstream/pool.py lynkr/policies/*.py lynkr/policies/*/*.py lynkr/stores/*.p* lynkr/wire/*.py lynkr/wire/*/*.py)
 	@$(BIN)/python setup.py --quiet build_ext --inplace --parallel 2
 	@touch $@
 

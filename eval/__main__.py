@@ -2,7 +2,7 @@
 
     python -m eval                    every topic
     python -m eval toon sessions      some of them
-    python -m eval --out DIR          also DIR/<topic>.md and DIR/<topic>.json
+    python -m eval --out DIR          also DIR/<topic>.md, DIR/<topic>.json and its drawings
 
 Larger data sets are no part of the repository: --data, or LYNKR_EVAL_DATA, says where they lie. A
 topic does with the committed samples what it can. Exits 1 when a target is missed, 2 when a topic
@@ -23,7 +23,7 @@ import msgspec
 from eval.data import folder
 from eval.report import Table, shown
 
-TOPICS = ("toon", "outputs", "tools", "counts", "sessions")
+TOPICS = ("toon", "outputs", "tools", "counts", "sessions", "cache")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +54,13 @@ def tables_of(topic: str, data: Path | None) -> list[Table] | None:
         return None
     found: list[Table] = importlib.import_module(f"eval.{topic}").run(data)
     return found
+
+
+def drawings_of(topic: str, tables: list[Table]) -> dict[str, str]:
+    """SVG by file name, made of the topic's own tables; most topics have none."""
+    module = importlib.import_module(f"eval.{topic}")
+    drawn: dict[str, str] = module.drawings(tables) if hasattr(module, "drawings") else {}
+    return drawn
 
 
 def markdown(topic: str, tables: list[Table] | None, data: bool) -> str:
@@ -96,7 +103,11 @@ def _rows(table: Table) -> list[str]:
 
 def write(out: Path, topic: str, tables: list[Table] | None, data: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    out.joinpath(f"{topic}.md").write_text(markdown(topic, tables, data), "utf-8")
+    page = [markdown(topic, tables, data)]
+    for name, drawn in drawings_of(topic, tables or []).items():
+        out.joinpath(name).write_text(drawn, "utf-8")
+        page.append(f"![{topic}]({name})\n")
+    out.joinpath(f"{topic}.md").write_text("\n".join(page), "utf-8")
     encoded = msgspec.json.format(msgspec.json.encode(tables), indent=1)
     out.joinpath(f"{topic}.json").write_bytes(encoded + b"\n")
 

@@ -16,7 +16,8 @@ from lynkr.policies.failover import Failure, judge
 from lynkr.providers import losses
 from lynkr.providers.catalog import endpoints
 from lynkr.server.banner import banner
-from lynkr.telemetry.metrics import FAMILIES, POOL_STATES, Gauges, Metrics, expose, merge
+from lynkr.telemetry.families import FAMILIES
+from lynkr.telemetry.metrics import POOL_STATES, CacheTotals, Gauges, Metrics, expose, merge
 from lynkr.wire.apis import APIS
 from tests import conformance
 
@@ -157,7 +158,7 @@ def test_each_inference_route_is_documented() -> None:
 
 def test_each_route_of_the_control_plane_is_documented() -> None:
     source = (ROOT / "lynkr" / "server" / "routes.py").read_text("utf-8")
-    routes = re.findall(r'web\.(get|post)\("([^"]+)"', source)
+    routes = re.findall(r'web\.(get|post|delete)\("([^"]+)"', source)
     assert len(routes) > 6
     for method, path in routes:
         shown = re.sub(r"\{.*\}", "NAME", path)
@@ -165,7 +166,7 @@ def test_each_route_of_the_control_plane_is_documented() -> None:
 
 
 def test_each_metric_is_documented_with_its_type_and_labels() -> None:
-    metrics = Metrics(Gauges())
+    metrics = Metrics(Gauges(), cache=lambda: CacheTotals(agreed=1))  # without one, no ratio
     text = expose(merge([metrics.snapshot()], [True]), workers=1).decode()
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     table = rows(page("metrics.md").partition("## Series")[2].partition("## Labels")[0])

@@ -18,6 +18,7 @@ cdef class Outbound:
     cdef object call                # the Exchange
     cdef Inbound client
     cdef ReplyTee tee
+    cdef public object tap          # hears the body, in the client's dialect; or None
     cdef object translator          # writes the reply anew in another dialect, in place of a tee
     cdef readonly int generation
     cdef readonly double born, idle_since
@@ -40,7 +41,7 @@ cdef class Outbound:
 
     cdef int _parse(self, const char* data, Py_ssize_t length) except -1
     cdef int _feed_head(self, bytes data) except -1
-    cdef int _head_too_large(self) except -1
+    cdef int _odd(self, str what) except -1
     cdef int _begin_reply(self, const char* at, const char* end) except -1
     cdef int _forward(self) except -1
     cdef int _forward_translated(self) except -1

@@ -2,12 +2,8 @@
 
 An asyncio protocol over a raw transport, one call at a time. Reply bytes go from the socket through
 the HTTP parser and the usage tee to the client's transport within one callback: head and first body
-bytes in one write, one write per read afterwards, no Python code per event.
-
-    READY ──start──▶ AWAITING ──final head──▶ STREAMING ──end──▶ READY | DEAD
-                         │ lost, late, not HTTP     │ lost, late, cut short
-                         ▼                          ▼
-                 call.upstream_failed        call.reply_broken
+bytes in one write, one write per read afterwards, no Python code per event. Its states are drawn in
+ARCHITECTURE.md.
 
 The call (``gateway/exchange.py``) is asked or told once per phase:
 
@@ -18,6 +14,7 @@ The call (``gateway/exchange.py``) is asked or told once per phase:
     upstream_failed(outbound, kind, message)                nothing was passed on yet
     reply_broken(outbound, kind, message)                   something was
 
+A ``tap`` hears the body as the client gets it, unframed, for whoever waits for the same reply.
 Memory per open stream: one read of the loop (at most 256 KB, uvloop's buffer) plus the client's
 write buffer limit, after which this socket is not read until the client has caught up.
 """
@@ -106,9 +103,19 @@ cdef class Outbound:
         self.client = None
         self.tee = None
         self.translator = None
+        self.tap = None
         self.pieces.clear()
         self.deadline = 0
         return call
+
+    def hand_over(self, call, Inbound client not None) -> None:
+        """Go on with this reply for another call, whose client has had all of it so far."""
+        assert self.phase == STREAMING and self.client_head is None and not self.collecting
+        self.call = call
+        self.client = client
+        client.feed_from(self)
+        if self.paused and not client.writing_paused:
+            self.resume()
 
     def pause(self):
         if not self.paused and self.phase != DEAD:
@@ -138,6 +145,8 @@ cdef class Outbound:
                 ping = self.translator.ping()
                 self.body_bytes += len(ping)
                 self.client.write(self._framed(ping))
+                if self.tap is not None:
+                    self.tap.ping(ping)
         elif self.phase == AWAITING:
             self._broken(
                 "upstream_timeout",
@@ -181,9 +190,7 @@ cdef class Outbound:
                 self.poisoned = True  # the reply is whole; only what follows it is not
                 return 0
             self._forward()
-            self._broken(
-                "upstream_protocol", f"The upstream's reply is not valid HTTP/1.1: {error}."
-            )
+            self._odd(f"is not valid HTTP/1.1: {error}")
         return 0
 
     cdef int _feed_head(self, bytes data) except -1:
@@ -203,19 +210,17 @@ cdef class Outbound:
             if end == NULL:
                 self.head_part = data[at:]
                 if len(self.head_part) > HEAD_BYTES_MAX:
-                    return self._head_too_large()
+                    return self._odd("head is too large")
                 return self._parse(text + at + held, len(data) - at - held)
             end += 4
             if end - text - at > HEAD_BYTES_MAX:
-                return self._head_too_large()
+                return self._odd("head is too large")
             self.status = 0
             self._parse(text + at + held, end - text - at - held)
             if self.call is None:
                 return 0
             if self.status == 0:
-                return self._broken(
-                    "upstream_protocol", "The upstream's reply head ends too early."
-                )
+                return self._odd("head ends too early")
             if self.status >= 200:
                 self._begin_reply(text + at, end - 2)
             at = end - text
@@ -223,8 +228,8 @@ cdef class Outbound:
             self._parse(<const char*>data + at, len(data) - at)
         return 0
 
-    cdef int _head_too_large(self) except -1:
-        return self._broken("upstream_protocol", "The upstream's reply head is too large.")
+    cdef int _odd(self, str what) except -1:
+        return self._broken("upstream_protocol", f"The upstream's reply {what}.")
 
     cdef int _begin_reply(self, const char* at, const char* end) except -1:
         """A final head that llhttp has accepted: what passes of it goes into the client's head."""
@@ -244,9 +249,7 @@ cdef class Outbound:
             if found == 0:
                 break
             if found < 0:
-                return self._broken(
-                    "upstream_protocol", "The upstream's reply has a folded header line."
-                )
+                return self._odd("has a folded header line")
             kind = kind_of(line.start, line.name_length)
             if kind == CONTENT_TYPE:
                 self.content_type = line.value[:line.value_length]
@@ -263,10 +266,7 @@ cdef class Outbound:
                 elif kind == CODING:
                     self.chunked = True
                     if line.value_length != 7 or line.value[:7].lower() != b"chunked":
-                        return self._broken(
-                            "upstream_protocol",
-                            "The upstream's reply has an unknown transfer coding.",
-                        )
+                        return self._odd("has an unknown transfer coding")
         if run < end:
             self.block.add(run, end - run)
         self.head = self.block.take()
@@ -301,9 +301,7 @@ cdef class Outbound:
         self.client.feed_from(self)
         return 0
 
-    def eof_received(self):
-        return False
-
+    def eof_received(self): return False
     def connection_lost(self, exc):
         self.poisoned = True
         if self.call is not None:
@@ -324,11 +322,9 @@ cdef class Outbound:
         self.parser = None
         self.owner.closed(self)
 
-    def pause_writing(self):
-        pass  # the request is in memory already, within body_bytes_max
-
-    def resume_writing(self):
-        pass
+    # The request is in memory already, within body_bytes_max.
+    def pause_writing(self): pass
+    def resume_writing(self): pass
 
     # --- parser callbacks -------------------------------------------------------------------
     # llhttp says where replies begin and end, and what is not HTTP.
@@ -374,6 +370,8 @@ cdef class Outbound:
         if self.complete and self.tee is not None and self.tee.withheld is not None:
             body = body + self.tee.withheld
         self.body_bytes += len(body)
+        if self.tap is not None and len(body) != 0:
+            self.tap.feed(body)
         out = self._framed(body)
         if self.complete and self.tee is not None and self.tee.cut_short():
             # The framing is whole but the conversation is not: passing this on as a clean end would
@@ -415,6 +413,8 @@ cdef class Outbound:
             self.pieces.clear()
         broken = self.translator.broken
         self.body_bytes += len(body)
+        if self.tap is not None and len(body) != 0:
+            self.tap.feed(body)
         out = self._framed(body)
         if self.complete and self.frame and broken is None:
             out += LAST_CHUNK
@@ -436,7 +436,7 @@ cdef class Outbound:
         cdef object call
         cdef bytes body
         if sum([len(piece) for piece in self.pieces]) > COLLECT_BYTES_MAX:
-            return self._broken("upstream_protocol", "The upstream's reply is too large.")
+            return self._odd("is too large")
         if not self.complete:
             # Joined now and then, so that a body in tiny pieces does not cost an object each.
             if len(self.pieces) > 256:

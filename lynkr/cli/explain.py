@@ -17,8 +17,12 @@ from lynkr.errors import GatewayError, LynkrError
 
 if TYPE_CHECKING:
     from lynkr._native.outbound import Outbound
+    from lynkr.config.loader import Loaded
+    from lynkr.config.settings import Settings
     from lynkr.gateway.rules import Rules
+    from lynkr.policies.access import Principal
     from lynkr.providers.catalog import Origin
+    from lynkr.stores.answers import Answer
     from lynkr.upstream.pool import OriginPool
 
 ApiName = Literal["messages", "chat", "responses"]
@@ -35,6 +39,9 @@ def explain(
     api: Annotated[
         ApiName | None, typer.Option("--api", help="What the body is for; else told by its shape.")
     ] = None,
+    key: Annotated[
+        str, typer.Option("--key", metavar="NAME", help="As for the caller with this key.")
+    ] = "",
     config: ConfigOption = None,
 ) -> None:
     """Print the plan for a request: its target, what is cut from it, and both bills.
@@ -43,14 +50,16 @@ def explain(
     """
     from lynkr.gateway.explain import explain as plan_of
 
-    rules = _rules(config)
+    loaded = checked(config, os.environ, Path.cwd())
+    rules = _rules(loaded)
+    principal, kept = _principal(rules, key), _kept(loaded.settings)
     bodies = _read(file)
     plans: list[dict[str, Any]] = []
     for number, body in enumerate(bodies.splitlines() if jsonl else [bodies], 1):
         if jsonl and not body.strip():
             continue
         try:
-            plans.append(plan_of(rules, body, api or ""))
+            plans.append(plan_of(rules, body, api or "", principal, kept))
         except GatewayError as error:
             if not jsonl:
                 raise LynkrError(str(error)) from None
@@ -80,11 +89,39 @@ def _read(file: str) -> bytes:
         raise LynkrError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _rules(config: Path | None) -> Rules:
+def _principal(rules: Rules, name: str) -> Principal:
+    from lynkr.policies.access import ANONYMOUS
+
+    if not name:
+        return ANONYMOUS
+    found = rules.keyring.named(name)
+    if found is None:
+        raise LynkrError(f"there is no key named {name!r} in the configuration")
+    return found
+
+
+def _kept(settings: Settings) -> list[Answer]:
+    """The answers that the cache has, if it can be asked."""
+    from lynkr.server.answer_store import opener, worth_following
+    from lynkr.stores.answers import Answer
+
+    if not worth_following(settings):
+        return []
+    try:
+        store = opener(settings)()
+        try:
+            return [row for row in store.snapshot()[0] if isinstance(row, Answer)]
+        finally:
+            store.close()
+    except Exception as error:  # the driver's own, of whichever store
+        output.explain(LynkrError(f"the cache cannot be read: {type(error).__name__}"))
+        return []
+
+
+def _rules(loaded: Loaded) -> Rules:
     from lynkr.gateway.rules import Rules
     from lynkr.upstream.pool import Pool
 
-    loaded = checked(config, os.environ, Path.cwd())
     return Rules(loaded.settings, loaded.environ, Pool(loaded.settings.upstream, _nowhere, float))
 
 
@@ -113,6 +150,7 @@ def show(plan: dict[str, Any]) -> None:
             f"  bill    ${bill['passthrough_usd']:.5f} -> ${bill['planned_usd']:.5f}"
             f"  ({bill['assumes']})"
         )
+    _show_cache(plan.get("cache", {}))
     _show_tools(plan.get("tools", {}))
     for result in plan.get("results", ()):
         place = f"message {result['message']}, block {result['block']}"
@@ -128,6 +166,21 @@ def show(plan: dict[str, Any]) -> None:
         output.line(f"  left out by the translation: {', '.join(plan['dropped_fields'])}")
     for note in plan.get("notes", ()):
         output.line(f"  note    {note}")
+
+
+def _show_cache(cache: dict[str, Any]) -> None:
+    if not cache:
+        return
+    may = "may answer" if cache["cacheable"] else "has no part in it"
+    output.line(f"  cache   {cache['mode']}: {may}. {cache['why']}")
+    if cache.get("entry"):
+        output.line(f"            kept as {cache['entry']}")
+    for near in cache.get("nearest", ()):
+        verdict = "would answer" if near["would_answer"] else f"no: {', '.join(near['vetoes'])}"
+        elsewhere = "" if near["same_partition"] else ", under other headers or settings"
+        output.line(
+            f"            {near['similarity']:.3f} {near['question']!r} ({verdict}{elsewhere})"
+        )
 
 
 def _show_tools(tools: dict[str, Any]) -> None:

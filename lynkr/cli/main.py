@@ -9,6 +9,7 @@ import typer
 
 from lynkr import __version__
 from lynkr.cli import (
+    cache,
     check,
     doctor,
     explain,
@@ -44,6 +45,7 @@ app.command("replay")(replay.replay)
 app.command("show")(show.show)
 app.command("toon")(toon.toon)
 app.command("untoon")(toon.untoon)
+app.add_typer(cache.app, name="cache")
 app.add_typer(keys.app, name="keys")
 app.command("cli-reference", hidden=True)(reference.cli_reference)
 

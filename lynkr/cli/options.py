@@ -19,3 +19,10 @@ ConfigOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
 ]
+UrlOption = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        help="The gateway; else LYNKR_URL, ANTHROPIC_BASE_URL or OPENAI_BASE_URL names it.",
+    ),
+]

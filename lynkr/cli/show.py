@@ -18,6 +18,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from lynkr.cli.options import UrlOption
 from lynkr.errors import LynkrError
 
 DEFAULT_URL = "http://127.0.0.1:8081"
@@ -38,13 +39,7 @@ def show(
     grep: Annotated[
         str, typer.Option("--grep", metavar="WORD", help="Only lines that hold this, numbered.")
     ] = "",
-    url: Annotated[
-        str,
-        typer.Option(
-            "--url",
-            help="The gateway; else LYNKR_URL, ANTHROPIC_BASE_URL or OPENAI_BASE_URL names it.",
-        ),
-    ] = "",
+    url: UrlOption = "",
 ) -> None:
     """Print a tool's output that was shortened on its way to the model."""
     base, key = gateway(os.environ, url)
@@ -93,15 +88,20 @@ class _Here(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def fetch(base: str, path: str, key: str) -> str:
-    """The gateway's answer. Raises ``LynkrError`` with its own words when it has none."""
+def fetch(base: str, path: str, key: str, *, method: str = "GET", body: bytes = b"") -> str:
+    """The gateway's answer; ``body`` is JSON. Raises ``LynkrError`` with its own words when it has
+    none."""
     handlers: list[urllib.request.BaseHandler] = [_Here()]
     host = urllib.parse.urlsplit(base).hostname or ""
     if host == "localhost" or host == "::1" or host.startswith("127."):
         handlers.append(urllib.request.ProxyHandler({}))  # no proxy knows this machine's loopback
     opener = urllib.request.build_opener(*handlers)
     try:
-        request = urllib.request.Request(base + path)  # noqa: S310  # http or https: see ``_base``
+        request = urllib.request.Request(  # noqa: S310  # http or https: see ``_base``
+            base + path, body or None, method=method
+        )
+        if body:
+            request.add_header("content-type", "application/json")
         if key:
             request.add_header("x-lynkr-key", key)
         with opener.open(request, timeout=TIMEOUT_S) as reply:

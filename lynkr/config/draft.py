@@ -18,7 +18,15 @@ from lynkr.errors import Problem
 
 SHOWN_CHARS_MAX = 80  # a longer value is cut; the line number finds the rest
 
-_SECRET_NAMES = {"api_key", "api_keys", "digest", "database_url", "shared_url", "headers"}
+_SECRET_NAMES = {
+    "api_key",
+    "api_keys",
+    "digest",
+    "database_url",
+    "shared_url",
+    "headers",
+    "encryption_key",
+}
 _SECRET_WORDS = ("password", "secret")
 _URL_NAMES = {"base_url", "proxy"}
 _ONLY_REFERENCES = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")

@@ -146,8 +146,29 @@ class Tokens(Section, frozen=True):
     originals_bytes_max: int = 1024 * MIB  # of all keys together; the oldest go first
 
 
+CacheMode = Literal["auto", "off", "exact", "semantic"]
+
+
 class Cache(Section, frozen=True):
-    mode: Literal["off", "exact", "semantic"] = "off"
+    """Which answers are kept, for how long, and when one of them answers another call."""
+
+    mode: CacheMode = "auto"  # exact: what is safe to repeat; semantic: reworded questions too
+    scope: Literal["key", "team"] = "key"  # who shares answers: nobody else sees them
+    ttl_s: float = 86_400.0  # how long an answer may be served: a day
+    epoch: str = ""  # change it to leave all earlier answers behind; x-lynkr-cache-epoch adds to it
+    request_bytes_max: int = 256 * KIB  # larger requests are not worth remembering
+    reply_bytes_max: int = 256 * KIB  # and larger answers
+    memory_bytes_max: int = 64 * MIB  # per worker: contents at hand; others are read from the store
+    entries_max: int = 100_000  # per worker, of all keys together; about 1 KB each
+    entries_per_key_max: int = 20_000
+    store_bytes_max: int = 1024 * MIB  # on disk or in Redis, of all keys together
+    similarity_min: float = 0.80  # cosine below which two questions are never the same
+    coverage_min: float = 0.90  # share of either question's content that the other must hold
+    max_false_hit: float = 0.01  # of semantic hits; where it is exceeded, the bar rises or they end
+    shadow_rate: float = 0.01  # share of semantic hits that are compared with a fresh answer
+    judge: str = ""  # "provider:model" that compares the two answers, beside their words
+    model_dir: str = ""  # a static embedding model (model2vec) in place of the one that is built in
+    encryption_key: str = ""  # 32 bytes in hex or base64: what is stored is encrypted with it
 
 
 class Memory(Section, frozen=True):
@@ -163,6 +184,8 @@ class Key(Section, frozen=True):
     admin: bool = False  # may use /admin
     tools: Literal["", "off", "session", "request"] = ""  # overrides tokens.tools for this key
     results: Literal["", "off", "lossless", "recoverable"] = ""  # and tokens.results
+    cache: Literal["", "off", "exact", "semantic"] = ""  # and cache.mode
+    max_false_hit: float | None = None  # and cache.max_false_hit
 
 
 class Auth(Section, frozen=True):

@@ -6,6 +6,7 @@ What a provider's ``kind`` and ``apis`` may be is the catalog's knowledge and is
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import math
 import re
@@ -21,6 +22,9 @@ from lynkr.config.settings import Provider, Section, Settings
 PORT_MAX = 65_535
 WORKERS_MAX = 256  # more processes than any one host has cores to give to a gateway
 
+KEY_BYTES = 32  # of AES-256
+
+_SHARED = ("redis://", "rediss://", "unix://")
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
@@ -44,10 +48,8 @@ _TIERS = ("simple", "medium", "complex", "reasoning")
 # Read so that a file may already carry them; nothing acts on them yet, and the operator is told so.
 _WITHOUT_EFFECT = (
     *(("routing", tier) for tier in _TIERS),
-    ("cache", "mode"),
     ("memory", "enabled"),
     ("storage", "database_url"),
-    ("storage", "shared_url"),
 )
 
 
@@ -70,6 +72,7 @@ def validate(settings: Settings) -> list[Finding]:
         *_routing(settings),
         *_routes(settings),
         *_auth(settings),
+        *_cache(settings),
     ]
 
 
@@ -85,11 +88,12 @@ def without_effect(settings: Settings) -> list[str]:
 
 _MAY_BE_ZERO = (
     "drain_s", "breaker_failures", "retries_max", "retry_wait_s_max", "first_write_wait_s",
+    "shadow_rate", "similarity_min", "coverage_min",
 )  # fmt: skip
 
 
 def _numbers(settings: Settings) -> Iterator[Finding]:
-    for section in ("server", "limits", "upstream", "failover", "tokens", "log"):
+    for section in ("server", "limits", "upstream", "failover", "tokens", "cache", "log"):
         table: Section = getattr(settings, section)
         for field in msgspec.structs.fields(table):
             value = getattr(table, field.name)
@@ -338,3 +342,43 @@ def _auth(settings: Settings) -> Iterator[Finding]:
                     "give each key a name and a digest of its own",
                     given=(earlier,),
                 )
+
+
+def _cache(settings: Settings) -> Iterator[Finding]:
+    cache = settings.cache
+    for name in ("similarity_min", "coverage_min", "max_false_hit", "shadow_rate"):
+        if getattr(cache, name) > 1:
+            yield Finding(("cache", name), "is a share, from 0 to 1", "write 1 % as 0.01")
+    for index, key in enumerate(settings.auth.keys):
+        if key.max_false_hit is not None and not 0 < key.max_false_hit <= 1:
+            yield Finding(
+                ("auth", "keys", index, "max_false_hit"),
+                "is a share, above 0 and at most 1",
+                "write 1 % as 0.01",
+            )
+    if cache.judge and settings.providers:
+        yield from _target(settings, ("cache", "judge"), cache.judge)
+    if cache.encryption_key and not _is_key(cache.encryption_key):
+        yield Finding(
+            ("cache", "encryption_key"),
+            "is not 32 bytes in hex or base64",
+            "make one with `openssl rand -hex 32` and name a variable here",
+        )
+    url = settings.storage.shared_url
+    if url and not url.startswith(_SHARED):
+        yield Finding(
+            ("storage", "shared_url"),
+            f"must begin with {', '.join(_SHARED)}",
+            'write it like "rediss://:password@host:6379/0"',
+        )
+
+
+def _is_key(text: str) -> bool:
+    if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        return True
+    try:
+        padded = text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
+        plain = padded.replace("-", "+").replace("_", "/")
+        return len(base64.b64decode(plain, validate=True)) == KEY_BYTES
+    except ValueError:
+        return False

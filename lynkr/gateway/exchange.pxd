@@ -10,7 +10,9 @@ cdef class Exchange:
     cdef public object layout, shaped, session, session_target, marks, cache_key
     cdef public object prefix
     cdef public long long estimate, messages
-    cdef public bint held, moving
+    cdef public bint held, moving, reshape
+    # recall
+    cdef public object caching, cache_line, cache_rule, errand
     # route, write
     cdef public object planned, head, body, translation
     cdef public object dropped

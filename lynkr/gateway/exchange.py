@@ -5,6 +5,7 @@ Each phase fills its own slots, once, and none reaches back:
     admit   request, principal        who is calling          (at the head, in ``server/front``)
     read    original, model_token, stream     what the bytes ask for
     route   planned                   where they go
+    recall  caching                   whether a kept answer will do
     write   head, body, translation   what goes there
     send    outbound, attempts        on a connection; a target that fails is followed by the next
     stream  reply_*, tee              the reply passes by     (compiled, in ``_native/outbound``)
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from lynkr._native.inbound import Inbound
@@ -26,28 +28,33 @@ from lynkr._native.requests import InboundRequest
 from lynkr._native.spans import Layout
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError, Source
+from lynkr.gateway.caching import BYPASS, Caching, Hit
 from lynkr.gateway.chain import advance, keep_reply, refused
 from lynkr.gateway.lanes import (
     chunk,
+    dropped_line,
     error_reply,
     kept_lines,
     reply_head,
     tee_for,
     translated_head,
 )
+from lynkr.gateway.recall import settled as reply_settled
+from lynkr.gateway.replay import Content
 from lynkr.gateway.rules import PlannedRoute, Rules
 from lynkr.gateway.sessions import Session
 from lynkr.gateway.shaping import begun
-from lynkr.gateway.translate import ReplyTranslator, Translation, decoded, failure_of
+from lynkr.gateway.translate import ReplyTranslator, Translation, failure_of
+from lynkr.gateway.whole import ESTIMATED, answer_whole
 from lynkr.policies.failover import Failure, judge
 from lynkr.policies.record import EndedBy
+from lynkr.stores.shelf import Entry
 from lynkr.transforms.passes import Marks, Shaped, without_body
 from lynkr.wire.assembled import Assembly
 from lynkr.wire.format import Api, Reading
-from lynkr.wire.message import Request
+from lynkr.wire.message import Request, Response
 
 NOTHING_SAVED = b"x-lynkr-tokens-saved: 0\r\n"
-ESTIMATED = b"x-lynkr-estimated: true\r\n"
 EVENT_TYPES = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 
 
@@ -59,6 +66,7 @@ class Desk(Protocol):
     def streaming(self, change: int) -> None: ...
     def settled(self, exchange: Exchange) -> None: ...
     def crashed(self, error: BaseException) -> None: ...
+    def shadow(self, exchange: Exchange, entry: Entry, hit: Hit, content: Content) -> None: ...
 
 
 class Exchange:
@@ -86,6 +94,11 @@ class Exchange:
         self.estimate = 0  # tokens of the prompt, where it was estimated whole
         self.messages = 0  # of the conversation
         self.held = False  # waits for another call to write that prefix
+        self.reshape = False  # whether token passes may touch it
+        self.caching: Caching | None = None
+        self.cache_line = BYPASS
+        self.cache_rule = ""  # why the cache has no part in it
+        self.errand: Callable[[Response | None], None] | None = None  # the gateway's own call
         self.planned: PlannedRoute | None = None
         self.head = b""
         self.body = b""
@@ -151,11 +164,19 @@ class Exchange:
         if not self.held or self._settled:
             return
         self.held = False
+        self.stop_waiting()
+        assert self.planned is not None
+        self._dispatch(self.planned)
+
+    def stop_waiting(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-        assert self.planned is not None
-        self._dispatch(self.planned)
+
+    def sent_after_all(self) -> None:
+        """No answer came of the cache, or of another call."""
+        if self.caching is not None and not self._settled:
+            self.caching.go_on(self)
 
     def connected(self, outbound: Outbound, *, reused: bool) -> None:
         self.waiting_for = None
@@ -247,22 +268,40 @@ class Exchange:
         if self.shaped is not None:
             self.shaped = without_body(self.shaped)
         self.reply_begun = True
+        answer: tuple[bytes, ReplyTee | ReplyTranslator | None, bool] | str
         if self.translation is not None:
-            return self._translated(outbound, self.translation)
+            answer = self._translated(outbound, self.translation)
+            flows = answer is not COLLECT
+        else:
+            answer = self._spliced(outbound, planned)
+            flows = True
+        if self.caching is not None and self.caching.flight is not None:
+            if outbound.status != 200:
+                flight, self.caching.flight = self.caching.flight, None
+                flight.failed()
+            elif flows:
+                self.caching.flight.begun(outbound, self.streaming or self.events)
+        return answer
+
+    def _spliced(
+        self, outbound: Outbound, planned: PlannedRoute
+    ) -> tuple[bytes, ReplyTee | None, bool]:
         self.plain = outbound.content_encoding is None
         self.reading, self.tee = tee_for(self.api, outbound, planned.rename)
         if self.reading is not None and self.reading.events:
+            self.events = True
             self.desk.streaming(1)
         resized = self.tee is not None and self.tee.rename is not None
+        lines = planned.reply_lines
+        if self.edited:
+            lines = planned.edited_lines + dropped_line(self.dropped)
         head, chunked = reply_head(
             outbound,
             self.request,
-            planned,
+            lines + self.cache_line,
             self.request_id,
             self.overhead_us,
-            self.dropped,
             saved=self.saved,
-            edited=self.edited,
             resized=resized,
         )
         self.framed = chunked or (outbound.length is not None and not resized)
@@ -287,7 +326,7 @@ class Exchange:
             200,
             self.lines,
             self.request,
-            self.planned,
+            self.planned.reply_lines + self.cache_line,
             self.request_id,
             self.overhead_us,
             self.dropped,
@@ -306,62 +345,16 @@ class Exchange:
             self.send(self.planned)
 
     def reply_collected(self, outbound: Outbound, body: bytes) -> None:
-        """A whole reply that must be translated: a JSON body, or an error."""
-        self.outbound = None
-        self.times_last_ns = time.monotonic_ns()
-        translation, planned = self.translation, self.planned
-        assert translation is not None and planned is not None
-        try:
-            body = decoded(body, self.encoding)
-            out, streamed = translation.whole(self.reply_status, self.events, body, self.request_id)
-        except ValueError as error:
-            self.refuse(
-                GatewayError(
-                    "upstream_protocol",
-                    502,
-                    f"The upstream's reply is not what its dialect says: {error}.",
-                    source="upstream",
-                    retryable=True,
-                    hint=f"(provider {planned.provider})",
-                )
-            )
-            return
-        except Exception as error:
-            self.desk.crashed(error)
-            self.refuse(
-                GatewayError(
-                    "internal_error", 500, "The gateway failed on this reply.", source="gateway"
-                )
-            )
-            return
-        if self.reply_status < 400:
-            planned.breaker.succeeded()
-        if translation.reply is not None:
-            keep_reply(self, translation, translation.reply.parts)
-        if translation.estimated:
-            self.reply_status, self.lines = 200, ESTIMATED + self.lines
-        head, _ = translated_head(
-            self.reply_status,
-            self.lines,
-            self.request,
-            planned,
-            self.request_id,
-            self.overhead_us,
-            self.dropped,
-            saved=self.saved,
-            streamed=streamed,
-            length=len(out),
-        )
-        self.reply_bytes = len(out)
-        self.inbound.send(head + out)
-        self.inbound.end(self.request.keep_alive)
-        self.settle()
+        """The whole of a reply that is translated as a whole."""
+        answer_whole(self, outbound, body)
 
     def reply_done(self, outbound: Outbound) -> None:
         self.reply_bytes = outbound.body_bytes
         self.times_last_ns = outbound.last_byte_ns
         if self.planned is not None and self.reply_status < 400:
             self.planned.breaker.succeeded()
+        if self.caching is not None and self.caching.flight is not None:
+            self.caching.flight.done()
         self.inbound.end(self.framed or outbound.status in (204, 304))
         if self.translator is not None and self.translator.note is not None:
             assert self.translation is not None
@@ -373,7 +366,7 @@ class Exchange:
         """End the call with a reply that needs no provider."""
         assert self.planned is not None
         head, _ = translated_head(
-            200, ESTIMATED, self.request, self.planned, self.request_id, 0, (),
+            200, ESTIMATED, self.request, self.planned.reply_lines + BYPASS, self.request_id, 0, (),
             saved=0, streamed=False, length=len(body),
         )  # fmt: skip
         self.reply_status = 200
@@ -389,7 +382,10 @@ class Exchange:
         source: Source = "gateway" if kind == "internal_error" else "upstream"
         if source == "upstream" and self.planned is not None:
             self.planned.breaker.failed(time.monotonic())
-        self._break_off(GatewayError(kind, 502, message, source=source, retryable=True), "upstream")
+        error = GatewayError(kind, 502, message, source=source, retryable=True)
+        if self.caching is not None and self.caching.flight is not None:
+            self.caching.flight.broken(error)
+        self.break_off(error, "upstream")
 
     def crashed(self, error: BaseException) -> None:
         self.desk.crashed(error)
@@ -405,7 +401,8 @@ class Exchange:
         self.reply_status = error.status
         reply, self.reply_bytes = error_reply(
             error, self.api, self.request_id, keep=keep, http_1_0=self.request.http_1_0,
-            more=self.planned.reply_lines + NOTHING_SAVED if self.planned is not None else b"",
+            more=self.planned.reply_lines + self.cache_line + NOTHING_SAVED
+            if self.planned is not None else b"",
         )  # fmt: skip
         self.inbound.send(reply)
         self.inbound.end(keep)
@@ -423,12 +420,15 @@ class Exchange:
         outbound = self._let_go()
         if self.reply_begun:
             self.reply_bytes = outbound.body_bytes if outbound is not None else 0
-            self._break_off(error, "gateway")
+            self.break_off(error, "gateway")
         else:
             self.refuse(error)
 
     def client_left(self) -> None:
-        """Hang up on the upstream at once, so that it stops generating."""
+        """Hang up on the upstream at once, so that it stops generating; but not on others who read
+        the same reply."""
+        if self.caching is not None and self.caching.flight is not None:
+            self.caching.flight.left(self)
         outbound = self._let_go()
         if outbound is not None:
             self.reply_bytes = outbound.body_bytes
@@ -443,9 +443,15 @@ class Exchange:
             self.desk.streaming(-1)
         if self.prefix:
             self.rules.standing.first_writes.ended(self.prefix, self)
+        if self.caching is not None or self.errand is not None:
+            reply_settled(self)
         if self.planned is not None:
             self.planned.breaker.released()  # a probe that told nothing must not keep it shut
         self.desk.settled(self)
+
+    @property
+    def settled(self) -> bool:
+        return self._settled
 
     @property
     def saved(self) -> int:
@@ -465,15 +471,13 @@ class Exchange:
         if self.waiting_for is not None:
             self.waiting_for.pool.forget(self)
             self.waiting_for = None
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        self.stop_waiting()
         outbound, self.outbound = self.outbound, None
         if outbound is not None and not self._settled:
             outbound.cancel()
         return outbound
 
-    def _break_off(self, error: GatewayError, ended_by: EndedBy) -> None:
+    def break_off(self, error: GatewayError, ended_by: EndedBy) -> None:
         self.error = error.kind
         self.error_source = error.source
         self.ended_by = ended_by

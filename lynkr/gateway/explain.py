@@ -7,6 +7,7 @@ whether the passes stand aside) is told as for its first call here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -14,11 +15,14 @@ import msgspec
 from lynkr._native.memo import Memo
 from lynkr._native.spans import Layout, scan
 from lynkr.errors import GatewayError
+from lynkr.gateway.explain_cache import cache_plan
 from lynkr.gateway.rules import PlannedRoute, Rules
 from lynkr.gateway.sessions import KEY_BYTES, session_key
 from lynkr.gateway.shaping import DIALECTS, passes_of
 from lynkr.gateway.translate import Translation
+from lynkr.policies.access import ANONYMOUS, Principal
 from lynkr.policies.prompt_cache import PromptCache
+from lynkr.stores.answers import Answer
 from lynkr.transforms.cache_plan import marking
 from lynkr.transforms.neutral_marks import marked
 from lynkr.transforms.passes import Shaped, Want, shape
@@ -98,9 +102,15 @@ def _api_of_message(message: dict[str, Any]) -> str:
     return ""
 
 
-def explain(rules: Rules, body: bytes, api: str = "") -> Plan:
-    """The plan for one body; ``api`` as in ``/v1/...``, "" to tell by the body. Raises
-    ``GatewayError`` as the call itself would."""
+def explain(
+    rules: Rules,
+    body: bytes,
+    api: str = "",
+    principal: Principal = ANONYMOUS,
+    kept: Iterable[Answer] = (),
+) -> Plan:
+    """The plan for one body; ``api`` as in ``/v1/...``, "" to tell by the body. ``kept``: the
+    cache's answers. Raises ``GatewayError`` as the call itself would."""
     api = api or api_of(body)
     layout = scan(body, DIALECTS[api])
     token = b"" if layout is None or layout.model is None else body[slice(*layout.model)]
@@ -118,6 +128,7 @@ def explain(rules: Rules, body: bytes, api: str = "") -> Plan:
             "passes": [],
             "notes": ["the body is not understood: it passes as it is, and the provider answers"],
         }
+    plan["cache"] = cache_plan(rules, planned, principal, api, body, layout, kept)
     named = layout.keys.get(b"prompt_cache_key")
     key = session_key(_SCOPE, body[slice(*named)] if named else b"", b"", body, layout)
     plan["session"] = "s_" + key.hex()

@@ -13,7 +13,6 @@ from lynkr._native.outbound import Outbound
 from lynkr._native.requests import InboundRequest
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError
-from lynkr.gateway.rules import PlannedRoute
 from lynkr.wire.chat import format as openai_chat
 from lynkr.wire.encoding import decoder_for
 from lynkr.wire.format import Api, Reading
@@ -47,18 +46,16 @@ def tee_for(
 def reply_head(
     outbound: Outbound,
     request: InboundRequest,
-    planned: PlannedRoute,
+    lines: bytes,
     request_id: str,
     overhead_us: int,
-    dropped: tuple[str, ...],
     *,
     saved: int,
-    edited: bool,
     resized: bool,
 ) -> tuple[bytes, bool]:
     """The head for the client, and whether the body goes out in chunks.
 
-    ``saved``: estimated tokens that were not sent. ``edited``: the request was changed.
+    ``lines``: the gateway's own about this call. ``saved``: estimated tokens that were not sent.
     ``resized``: the body's length will differ from the upstream's.
     """
     chunked = False
@@ -84,7 +81,7 @@ def reply_head(
         outbound.status,
         outbound.reason,
         outbound.head,
-        planned.edited_lines + dropped_line(dropped) if edited else planned.reply_lines,
+        lines,
         saved,
         request_id.encode(),
         overhead_us,
@@ -117,9 +114,9 @@ def kept_lines(head: bytes) -> bytes:
 
 def translated_head(
     status: int,
-    lines: bytes,
+    kept: bytes,
     request: InboundRequest,
-    planned: PlannedRoute,
+    lines: bytes,
     request_id: str,
     overhead_us: int,
     dropped: tuple[str, ...],
@@ -130,6 +127,7 @@ def translated_head(
 ) -> tuple[bytes, bool]:
     """The head of a reply that the gateway writes itself, and whether its body goes out in chunks.
 
+    ``kept``: lines of the provider's that pass. ``lines``: the gateway's own about this call.
     ``length`` ``None``: not known yet.
     """
     chunked = length is None and not request.http_1_0
@@ -155,8 +153,8 @@ def translated_head(
         status,
         _REASONS.get(status, b"Error"),
         kind,
+        kept,
         lines,
-        planned.reply_lines,
         dropped_line(dropped),
         saved,
         request_id.encode(),

@@ -1,13 +1,15 @@
 """The life of a request, phase by phase, up to the upstream write.
 
 ``PHASES`` is the order; a phase reads what earlier ones set and fills its own slots, or raises
-``GatewayError``, which ends the call in the client's dialect. Nothing here waits.
+``GatewayError``, which ends the call in the client's dialect. Nothing here waits: a call for which
+an answer may be had elsewhere is left, and goes on with ``send_after_all`` when it was not.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from urllib.parse import parse_qs, unquote
 
 import msgspec
@@ -18,11 +20,15 @@ from lynkr._native.spans import scan
 from lynkr.errors import GatewayError
 from lynkr.gateway.estimate import estimate
 from lynkr.gateway.exchange import Exchange
+from lynkr.gateway.recall import look_up, worth_reading
 from lynkr.gateway.rules import PlannedRoute, Rules
 from lynkr.gateway.shaping import DIALECTS, on_its_way, wanted
+from lynkr.gateway.translate import internal
 from lynkr.gateway.writing import REQUEST_PATHS, write
 from lynkr.policies.access import ANONYMOUS, Principal, bearer
 from lynkr.wire.format import UNREADABLE
+
+Phase = Callable[[Exchange], object]  # true: the call needs no further phase, for now
 
 
 class _Asked(msgspec.Struct):
@@ -78,7 +84,8 @@ def read(exchange: Exchange) -> None:
     if exchange.api.model_in_path:
         _read_path(exchange)
         return
-    if wanted(exchange):
+    exchange.reshape = wanted(exchange)
+    if exchange.reshape or worth_reading(exchange):
         layout = exchange.layout = scan(body, DIALECTS[exchange.api.name])
         if layout is not None:
             if layout.model is not None:
@@ -144,6 +151,11 @@ def circuit_open(first: PlannedRoute, now: float) -> GatewayError:
     )
 
 
+def recall(exchange: Exchange) -> bool:
+    """True: a kept answer was sent, or the call waits for somebody else's reply."""
+    return look_up(exchange, send_after_all)
+
+
 def send(exchange: Exchange) -> None:
     planned = exchange.planned
     assert planned is not None
@@ -156,23 +168,30 @@ def send(exchange: Exchange) -> None:
     exchange.send(planned)
 
 
-PHASES = (read, route, write, send)
+PHASES: tuple[Phase, ...] = (read, route, recall, write, send)
+_SENDING: tuple[Phase, ...] = (write, send)
 
 
 def run(exchange: Exchange) -> None:
     """Take a complete request as far as the upstream write."""
     exchange.inbound.begin(exchange)
     exchange.desk.opened(exchange)
+    _take(exchange, PHASES)
+
+
+def send_after_all(exchange: Exchange) -> None:
+    """Send a call for which no kept answer was found in time."""
+    _take(exchange, _SENDING)
+
+
+def _take(exchange: Exchange, phases: tuple[Phase, ...]) -> None:
     try:
-        for phase in PHASES:
-            phase(exchange)
+        for phase in phases:
+            if phase(exchange):
+                return
     except GatewayError as error:
         exchange.refuse(error)
     except Exception as error:
         # One broken call must not take the worker's other streams with it.
         exchange.desk.crashed(error)
-        exchange.refuse(
-            GatewayError(
-                "internal_error", 500, "The gateway failed on this request.", source="gateway"
-            )
-        )
+        exchange.refuse(internal("request"))

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from lynkr.config.settings import Settings
+from lynkr.config.settings import CacheMode, Settings
 from lynkr.errors import GatewayError
 from lynkr.gateway.standing import Standing
 from lynkr.gateway.translate import Plan
@@ -52,8 +52,9 @@ class PlannedRoute(msgspec.Struct, frozen=True):
     signer: Signer | None  # makes a credential for each call
     model_token: bytes | None  # JSON string to put in the body's `model`, when it changes
     rename: bytes | None  # and the one asked for, to put in the reply's: clients compare them
-    reply_lines: bytes  # x-lynkr-provider, -model, -lane, -cache, -tokens-saved
+    reply_lines: bytes  # x-lynkr-provider, -model, -lane
     edited_lines: bytes  # the same when the catalog's edits have changed the body
+    cached_lines: bytes  # and when a kept answer, or another call's reply, was given
     lane: str  # splice | edit | translate | estimate
     breaker: Breaker
     edits: Edits | None  # of the catalog, on the body's top level
@@ -63,7 +64,15 @@ class PlannedRoute(msgspec.Struct, frozen=True):
     cache_rules: CacheRules | None  # and as the bill does
     prices: Prices | None
     family: str  # whose tokenizer counts here
+    cache_mode: CacheMode  # off | exact | semantic, where a key does not say otherwise
     following: PlannedRoute | None  # the target to try when this one fails
+
+
+def cache_mode(configured: CacheMode, endpoint: Endpoint) -> CacheMode:
+    """What the cache may do for calls to an endpoint."""
+    if configured != "auto":
+        return configured
+    return "semantic" if endpoint.reworded else "exact"
 
 
 def header_text(value: str) -> str:
@@ -178,6 +187,7 @@ class Rules:
             model_token=msgspec.json.encode(route.model) if in_body else None,
             reply_lines=_reply_lines(endpoint.name, shown, lane),
             edited_lines=_reply_lines(endpoint.name, shown, "edit"),
+            cached_lines=_reply_lines(endpoint.name, shown, "cache"),
             lane=lane,
             breaker=self.standing.breaker(endpoint.name, route.model, self.settings.failover),
             edits=edits,
@@ -187,6 +197,7 @@ class Rules:
             cache_rules=rules_for(endpoint.cache, facts),
             prices=facts.prices if facts is not None else None,
             family=family_of(route.model),
+            cache_mode=cache_mode(self.settings.cache.mode, endpoint),
             following=following,
         )
 
@@ -207,9 +218,7 @@ class Rules:
 
 
 def _reply_lines(provider: str, shown: str, lane: str) -> bytes:
-    return (
-        f"x-lynkr-provider: {provider}\r\n{shown}x-lynkr-lane: {lane}\r\nx-lynkr-cache: bypass\r\n"
-    ).encode()
+    return f"x-lynkr-provider: {provider}\r\n{shown}x-lynkr-lane: {lane}\r\n".encode()
 
 
 def _request_line(template: str, model: str) -> tuple[bytes, bytes]:

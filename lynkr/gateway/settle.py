@@ -11,11 +11,13 @@ from lynkr.gateway.exchange import Exchange
 from lynkr.gateway.shaping import learn, passes_of, settle_session
 from lynkr.policies.access import ANONYMOUS
 from lynkr.policies.bill import counterfactual, price
-from lynkr.policies.record import Record, Saving
+from lynkr.policies.record import CacheUse, Record, Saving
 from lynkr.wire.message import ReplyFacts, Usage
 
 _NOTHING = ReplyFacts()
 _NO_SAVING = Saving()
+_BYPASS = CacheUse("bypass")
+_SHADOW = CacheUse("shadow")
 
 
 def record_of(exchange: Exchange, client: str) -> Record:
@@ -64,6 +66,22 @@ def record_of(exchange: Exchange, client: str) -> Record:
         last_byte_ms=(last_ns - accepted_ns) / 1e6,
         usage=facts.usage,
         saving=saving_of(exchange, facts.usage),
+        cache=cache_use(exchange),
+    )
+
+
+def cache_use(exchange: Exchange) -> CacheUse:
+    """What the cache did."""
+    caching = exchange.caching
+    if exchange.errand is not None:
+        return _SHADOW
+    if caching is None:
+        return CacheUse("bypass", rule=exchange.cache_rule) if exchange.cache_rule else _BYPASS
+    hit = caching.hit
+    if hit is None:
+        return CacheUse("miss", rule="" if exchange.cache_rule == "ok" else exchange.cache_rule)
+    return CacheUse(
+        "hit", hit.kind, "", hit.entry, round(hit.similarity, 4), round(hit.age_s, 1), hit.usage
     )
 
 
@@ -72,6 +90,11 @@ def saving_of(exchange: Exchange, usage: Usage) -> Saving:
     planned, shaped, session = exchange.planned, exchange.shaped, exchange.session
     if planned is None or exchange.reply_status != 200:
         return _NO_SAVING
+    caching = exchange.caching
+    if caching is not None and caching.hit is not None:
+        prices = planned.prices
+        paid = price(caching.hit.usage, prices, kept_1h=False) if prices is not None else None
+        return _NO_SAVING if paid is None else Saving(usd=0.0, passthrough_usd=paid)
     aside = ""
     if session is not None:
         aside = session.aside
@@ -100,6 +123,8 @@ def lane_of(exchange: Exchange) -> str:
     planned = exchange.planned
     if planned is None:
         return "none"
+    if exchange.caching is not None and exchange.caching.hit is not None:
+        return "cache"
     return "edit" if exchange.edited and planned.plan is None else planned.lane
 
 
@@ -141,4 +166,5 @@ def refusal_record(
         last_byte_ms=(now_ns - accepted_ns) / 1e6,
         usage=_NOTHING.usage,
         saving=_NO_SAVING,
+        cache=_BYPASS,
     )

@@ -68,12 +68,15 @@ def named_session(head: bytes) -> bytes | None:
     return None
 
 
+def passthrough(exchange: Exchange) -> bool:
+    """Whether the client wants the call left as it is."""
+    given = exchange.request.gateway_header(_PASSTHROUGH)
+    return given is not None and given.lower() in _YES
+
+
 def wanted(exchange: Exchange) -> bool:
     """Whether passes may touch this call at all; then its layout is worth knowing."""
-    if exchange.api.name not in DIALECTS:
-        return False
-    given = exchange.request.gateway_header(_PASSTHROUGH)
-    if given is not None and given.lower() in _YES:
+    if exchange.api.name not in DIALECTS or passthrough(exchange):
         return False
     tokens = exchange.rules.settings.tokens
     tools, results = _modes(tokens, exchange.request.principal or ANONYMOUS)
@@ -88,7 +91,7 @@ def shaped(exchange: Exchange, planned: PlannedRoute) -> Shaped | None:
     """The call's body after the passes, for one target; ``None``: it is to go as it came."""
     layout, aim = exchange.layout, planned.aim
     exchange.shaped = None
-    if layout is None or aim is None or layout.messages is None:
+    if not exchange.reshape or layout is None or aim is None or layout.messages is None:
         return None
     if _out_of_reach(layout, aim, len(exchange.original)):
         exchange.session, exchange.marks = None, ""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from lynkr._native.memo import Memo
-from lynkr.config.settings import Failover, Tokens
+from lynkr.config.settings import Cache, Failover, Tokens
+from lynkr.gateway.answers import Answers
 from lynkr.gateway.conversations import Conversations
 from lynkr.gateway.first_writes import FirstWrites
 from lynkr.gateway.sessions import Sessions
@@ -47,6 +48,7 @@ class Standing:
         self.calls = 0
         self.memo = Memo(memo_bytes_max)
         self.originals: Keeper = Nowhere()
+        self.answers = Answers(Cache())
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._opened: dict[str, int] = {}
         self._keys: dict[tuple[str, tuple[bytes, ...]], KeyPool] = {}

@@ -246,6 +246,25 @@ def decoded(body: bytes, content_encoding: bytes | None) -> bytes:
         raise ValueError(f"its {content_encoding!r} encoding is broken") from error
 
 
+def unreadable(error: ValueError, provider: str) -> GatewayError:
+    """The 502 for a reply that is none of its dialect."""
+    return GatewayError(
+        "upstream_protocol",
+        502,
+        f"The upstream's reply is not what its dialect says: {error}.",
+        source="upstream",
+        retryable=True,
+        hint=f"(provider {provider})",
+    )
+
+
+def internal(what: str) -> GatewayError:
+    """The 500 for a bug of ours."""
+    return GatewayError(
+        "internal_error", 500, f"The gateway failed on this {what}.", source="gateway"
+    )
+
+
 # The gateway's own failures in a stream's words.
 _KINDS = {429: "rate_limit", 503: "overloaded", 504: "timeout"}
 

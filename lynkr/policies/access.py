@@ -26,6 +26,8 @@ class Principal(msgspec.Struct, frozen=True):
     anonymous: bool = False
     tools: str = ""  # what this key has instead of tokens.tools, and of tokens.results
     results: str = ""
+    cache: str = ""  # and of cache.mode
+    max_false_hit: float | None = None  # and of cache.max_false_hit
 
 
 ANONYMOUS = Principal(name="anonymous", anonymous=True)
@@ -51,6 +53,8 @@ class Keyring:
                     admin=key.admin,
                     tools=key.tools,
                     results=key.results,
+                    cache=key.cache,
+                    max_false_hit=key.max_false_hit,
                 ),
             )
             for key in keys
@@ -58,6 +62,10 @@ class Keyring:
 
     def __bool__(self) -> bool:
         return bool(self._keys)
+
+    def named(self, name: str) -> Principal | None:
+        """The principal of that name, for those who configure the gateway."""
+        return next((one for _, one in self._keys if one.name == name), None)
 
     def find(self, presented: bytes) -> Principal | None:
         """The principal of a key, or ``None``."""

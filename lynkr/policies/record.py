@@ -27,6 +27,18 @@ class Saving(msgspec.Struct, frozen=True):
     passthrough_usd: float | None = None  # of the same call, had nothing been taken out of it
 
 
+class CacheUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the cache did with one call."""
+
+    status: str  # hit | miss | bypass | shadow: the gateway's own call, to compare
+    kind: str = ""  # of a hit: exact | semantic | flight
+    rule: str = ""  # why it was no hit, where that is known
+    entry: str = ""  # id of the answer
+    similarity: float | None = None
+    age_s: float | None = None
+    usage: Usage = Usage()  # of the call that the answer is from: not billed again
+
+
 class Record(msgspec.Struct, kw_only=True):
     """One call. Times are milliseconds since ``accepted_at``; ``None`` means it never got there."""
 
@@ -60,6 +72,7 @@ class Record(msgspec.Struct, kw_only=True):
     last_byte_ms: float
     usage: Usage
     saving: Saving
+    cache: CacheUse
 
 
 class PoolGauge(msgspec.Struct, frozen=True):

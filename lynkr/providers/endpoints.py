@@ -78,6 +78,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     drops: frozenset[str] = frozenset()  # names of losses that are tolerated here
     edits: tuple[Edit, ...] = ()
     cache: Cache | None = None
+    reworded: bool = False  # cache.mode "auto" is semantic here
     session_header: bytes = b""  # keeps a session on one of the provider's machines
     missing_signature: str = ""  # stands in for a thought signature that nobody has
     own_models: Own = {}  # the operator's word on models
@@ -173,6 +174,7 @@ def endpoint(
         drops=frozenset([*kind.drops, *provider.drops]),
         edits=tuple(kind.edits),
         cache=kind.cache,
+        reworded=kind.reworded,
         session_header=kind.session_header.encode(),
         missing_signature=kind.missing_signature,
         own_models=own or {},

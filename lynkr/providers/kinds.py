@@ -112,6 +112,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drops: list[str] = []
     edits: list[Edit] = []
     cache: Cache | None = None
+    reworded: bool = False
     session_header: str = ""
     missing_signature: str = ""
     discovered: bool | None = None

@@ -12,6 +12,8 @@ import os
 import secrets
 import socket
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,24 +26,34 @@ from lynkr._native.requests import InboundRequest
 from lynkr.config.settings import Settings, Upstream
 from lynkr.demo import origin as demo_origin
 from lynkr.errors import GatewayError
+from lynkr.gateway.answers import Answers
+from lynkr.gateway.caching import Hit
+from lynkr.gateway.errands import Errands
 from lynkr.gateway.exchange import Exchange
+from lynkr.gateway.replay import Content
 from lynkr.gateway.rules import Rules
 from lynkr.gateway.settle import record_of, refusal_record
+from lynkr.gateway.shadows import Shadows
 from lynkr.gateway.standing import Standing
 from lynkr.policies.record import Record
 from lynkr.server import control
+from lynkr.server.answer_store import opener, worth_following
 from lynkr.server.front import Front, TrustedProxies, inbound_limits
 from lynkr.server.listing import Listing
 from lynkr.server.routes import application
+from lynkr.stores.answers import Change
+from lynkr.stores.keeper import Keeper
 from lynkr.stores.originals import Originals
+from lynkr.stores.shelf import Entry
 from lynkr.telemetry.log import AccessLog
-from lynkr.telemetry.metrics import Gauges, Metrics
+from lynkr.telemetry.metrics import CacheTotals, Gauges, Metrics
 from lynkr.telemetry.shared import Board, Publisher
 from lynkr.upstream.connection import Connector
 from lynkr.upstream.credentials import Credentials
 from lynkr.upstream.pool import Pool
 
 BACKLOG = 4096  # the kernel caps it at net.core.somaxconn
+PLACED_S = 5.0  # how long the reader of the store's log waits for the loop before it goes on
 SWEEP_S = 1.0  # how late a deadline may be noticed
 Reload = Callable[[], list[str]]
 
@@ -129,6 +141,16 @@ class Gateway:
         self._pool = Pool(upstream, self._connector, loop.time)
         self._standing = Standing(settings.tokens.memo_bytes_max)
         self.originals = self._standing.originals = self._store_of_originals(settings)
+        self._keeper = Keeper(
+            opener(settings),
+            deliver=self._answers_arrived,
+            renewed=self._answers_renewed,
+            failed=lambda message: self._log.event("error", message),
+            recovered=lambda: self._log.event("info", "the store of answers is there again"),
+        )
+        self.answers = self._standing.answers = Answers(settings.cache, self._keeper)
+        self._errands = Errands(self, lambda: self.rules, lambda: self._limits)
+        self._shadows = Shadows(self.answers, self._errands)
         self._credentials = Credentials(self._no_credential)
         self.rules = self._rules(settings, self._environ)
         await self._credentials.start(list(self.rules.endpoints.values()))
@@ -139,6 +161,7 @@ class Gateway:
             pools=self._pool.gauges,
             log_lines_dropped=lambda: self._log.dropped_total,
             breakers_opened=self._standing.breakers_opened,
+            cache=self._cache_totals,
         )
         if (left := self._board.read(self._slot)) is not None:
             self._metrics.restore(left)
@@ -162,6 +185,8 @@ class Gateway:
             raise
         self._publisher.publish()
         self._sweep_deadlines()
+        if worth_following(settings):
+            self.answers.start()
 
     def _store_of_originals(self, settings: Settings) -> Originals:
         return Originals(
@@ -170,6 +195,32 @@ class Gateway:
             bytes_max=settings.tokens.originals_bytes_max,
             failed=lambda message: self._log.event("error", message),
         )
+
+    def _answers_arrived(self, changes: list[Change]) -> None:
+        """From the keeper's thread; the loop may have ended meanwhile."""
+        placed = threading.Event()
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.answers.arrived, changes, placed.set)
+            placed.wait(PLACED_S)
+
+    def _answers_renewed(self, living: frozenset[str]) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.answers.renewed, living, time.time())
+
+    def _cache_totals(self) -> CacheTotals:
+        answers, counts = self.answers, self.answers.counts
+        return CacheTotals(
+            stored=counts.stored,
+            evicted=answers.evicted_total,
+            writes_dropped=self._keeper.dropped_total,
+            agreed=counts.shadows - counts.disagreed,
+            disagreed=counts.disagreed,
+            feedback=counts.feedback,
+        )
+
+    def shadow(self, exchange: Exchange, entry: Entry, hit: Hit, content: Content) -> None:
+        """Compare a semantic hit with a fresh answer, once its client is served."""
+        self._shadows.begin(exchange, entry, hit, content)
 
     def _rules(self, settings: Settings, environ: Mapping[str, str]) -> Rules:
         return Rules(settings, environ, self._pool, self._standing, self._credentials)
@@ -217,6 +268,7 @@ class Gateway:
         await self._pool.close()
         await self._credentials.close()
         await asyncio.to_thread(self.originals.close)
+        await asyncio.to_thread(self._keeper.close)
         if self._session is not None:
             await self._session.close()
         if self._sweep is not None:
@@ -256,6 +308,7 @@ class Gateway:
         self._environ = dict(environ)
         self.settings = settings
         self.rules = rules
+        self.answers.configure(settings.cache)
         self._fetching = self._loop.create_task(
             self._credentials.start(list(rules.endpoints.values()))
         )

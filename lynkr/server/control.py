@@ -17,6 +17,7 @@ from httptools import HttpParserError, HttpResponseParser
 
 from lynkr._native.inbound import Inbound
 from lynkr._native.requests import InboundRequest
+from lynkr.gateway.errands import rebuilt
 
 # aiohttp's RequestHandler is a protocol, but its type does not say so in all versions.
 MakeHandler = Callable[[], Any]
@@ -124,28 +125,6 @@ class ReplyTransport(asyncio.Transport):
     def _end_reply(self, keep: bool) -> None:
         if not self._inbound.gone:
             self._inbound.end(keep)
-
-
-def rebuilt(request: InboundRequest) -> bytes:
-    """The request as bytes again, from its parsed parts: nothing unparsed reaches aiohttp."""
-    body = request.body()
-    version = b"1.0" if request.http_1_0 else b"1.1"
-    lines = [b"%b %b HTTP/%b\r\n" % (request.method, request.target, version)]
-    if request.host is not None:
-        lines.append(b"host: %b\r\n" % request.host)
-    lines.append(request.head)
-    if request.authorization is not None:
-        lines.append(b"authorization: %b\r\n" % request.authorization)
-    if request.api_key is not None:
-        lines.append(b"x-api-key: %b\r\n" % request.api_key)
-    lines += [b"%b: %b\r\n" % pair for pair in request.gateway_headers or ()]
-    if request.http_1_0 and request.keep_alive:
-        lines.append(b"connection: keep-alive\r\n")
-    elif not request.keep_alive:
-        lines.append(b"connection: close\r\n")
-    if body or request.method in (b"POST", b"PUT", b"PATCH"):
-        lines.append(b"content-length: %d\r\n" % len(body))
-    return b"".join([*lines, b"\r\n", body])
 
 
 def serve(make_handler: MakeHandler, inbound: Inbound, request: InboundRequest) -> None:

@@ -14,8 +14,11 @@ from aiohttp import web
 
 from lynkr import __version__
 from lynkr.errors import ConfigError, GatewayError
+from lynkr.gateway.answers import Answers
 from lynkr.gateway.rules import Rules
 from lynkr.policies.access import ANONYMOUS, Principal, bearer
+from lynkr.server.answer_store import opener
+from lynkr.server.cache_routes import CacheRoutes
 from lynkr.server.listing import Listing
 from lynkr.stores.originals import Originals, part
 from lynkr.telemetry.metrics import CONTENT_TYPE
@@ -35,6 +38,8 @@ class Worker(Protocol):
     def draining(self) -> bool: ...
     @property
     def originals(self) -> Originals: ...
+    @property
+    def answers(self) -> Answers: ...
     def next_request_id(self) -> str: ...
     def crashed(self, error: BaseException) -> None: ...
     def request_reload(self) -> list[str]: ...
@@ -44,6 +49,7 @@ class Worker(Protocol):
 def application(worker: Worker, listing: Listing) -> web.Application:
     """The aiohttp application. It is never bound to a socket of its own."""
     routes = Routes(worker, listing)
+    cache = CacheRoutes(worker, routes.caller, opener(worker.rules.settings))
     app = web.Application(middlewares=[routes.errors], client_max_size=16 * 1024 * 1024)
     app.add_routes(
         [
@@ -54,6 +60,12 @@ def application(worker: Worker, listing: Listing) -> web.Application:
             web.get("/v1/models", routes.models),
             web.get("/v1/models/{model:.+}", routes.model),
             web.get("/v1/originals/{id}", routes.original),
+            web.get("/v1/cache/stats", cache.stats),
+            web.get("/v1/cache/entries", cache.entries),
+            web.get("/v1/cache/entries/{id}", cache.entry),
+            web.delete("/v1/cache/entries/{id}", cache.forget),
+            web.post("/v1/cache/purge", cache.purge),
+            web.post("/v1/cache/feedback", cache.feedback),
             web.get("/v1/responses", routes.websocket),
             *(web.route("*", api.shown_path, routes.only_post) for api in APIS.values()),
             web.post("/admin/reload", routes.reload),
@@ -163,10 +175,17 @@ class Routes:
             self._refuse_strangers(request)
         return found
 
+    def caller(self, request: web.Request, *, admin: bool = False) -> Principal:
+        """Who asks for what is theirs; without keys, only a local program may."""
+        principal = self._principal(request, admin=admin)
+        if principal.anonymous and not admin:
+            self._refuse_strangers(request)
+        return principal
+
     def _refuse_strangers(self, request: web.Request) -> None:
-        """Without keys only this machine's own programs may administer, or read what tools said. No
-        web page may: a page could reach the port through the user's browser, by its own origin or
-        a rebound name."""
+        """Without keys only this machine's own programs may administer, or read what tools and
+        models said. No web page may: a page could reach the port through the user's browser, by its
+        own origin or a rebound name."""
         name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         local = name in ("localhost", "127.0.0.1", "::1") or name.endswith(".localhost")
         if "origin" in request.headers or not local:
@@ -182,9 +201,7 @@ class Routes:
 
     async def original(self, request: web.Request) -> web.Response:
         """A text that was shortened, whole or in part; only for the key it was shortened for."""
-        principal = self._principal(request)
-        if principal.anonymous:
-            self._refuse_strangers(request)
+        principal = self.caller(request)
         id_ = request.match_info["id"]
         text = await asyncio.to_thread(self._worker.originals.find, principal.name.encode(), id_)
         if text is None:

@@ -30,133 +30,63 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from lynkr import __version__
-from lynkr.policies.record import PoolGauge, Record
+from lynkr.policies.false_hits import interval
+from lynkr.policies.record import CacheUse, PoolGauge, Record
+from lynkr.telemetry.families import (
+    BREAKERS,
+    CACHE,
+    CACHE_DROPPED,
+    CACHE_EVICTED,
+    CACHE_FEEDBACK,
+    CACHE_SHADOWS,
+    CACHE_STORED,
+    CACHE_TOKENS,
+    COST,
+    DURATION,
+    DURATION_MS,
+    ENDED,
+    ERRORS,
+    FAILOVERS,
+    FAMILIES,
+    FIRST_TOKEN,
+    FIRST_TOKEN_MS,
+    LOG_DROPPED,
+    MICRO,
+    OVERHEAD,
+    OVERHEAD_US,
+    POOL_OPENED,
+    POOL_RETRIED,
+    POOL_REUSED,
+    REPLY_BYTES,
+    REQUEST_BYTES,
+    REQUESTS,
+    SETS_MAX,
+    TOKENS,
+    TOKENS_SAVED,
+    Family,
+    Labels,
+    Rows,
+)
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
-SETS_MAX = 512  # label sets per series: more models than any provider lists
-HISTOGRAM_SETS_MAX = 128  # (api, provider) pairs; a row is twenty numbers
 FOLDED_MAX = 64  # sets more for (provider, "other") and the like; beyond them all is "other"
 LABEL_BYTES_MAX = 128  # Bedrock's ARNs, the longest real model names, are about 110
 CELLS_MAX = 4096  # combinations of all labels kept at hand; when full they are found anew
 TOKENS_MAX = 1 << 32  # a reply claiming more is lying; it would also overflow the snapshot's int64
 OTHER = "other"
-MICRO = 1_000_000  # dollars are counted in millionths
-
-# Milliseconds and microseconds, as the record has them; seconds are made at the scrape.
-DURATION_MS = (
-    *(50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 60_000),
-    *(120_000, 300_000, 600_000, 1_800_000, 7_200_000),  # the last is upstream.total_timeout_s
-)
-FIRST_TOKEN_MS = (
-    *(50, 100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000),
-    *(10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000),  # upstream.first_byte_timeout_s
-)
-OVERHEAD_US = (
-    *(10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 750, 1_000),
-    *(2_000, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000),
-)
-
-Labels = tuple[str, ...]
-Rows = list[tuple[Labels, list[int]]]
-
-
-class Family(msgspec.Struct, frozen=True):
-    """One metric as the scraper sees it; the names are a contract with people's dashboards.
-
-    A row of a counter is one number, or one per entry of ``columns``. A row of a histogram is a
-    count per bucket, a count above them all, and the sum in microseconds.
-    """
-
-    name: str
-    help: str
-    labels: Labels = ()
-    column_label: str = ""
-    columns: Labels = ("",)
-    bounds: tuple[int, ...] = ()
-    per_second: int = 0  # how many of the bounds' or rows' unit make a second, or a dollar
-    folds: int = 0  # which label takes open-ended values and becomes "other"
-    sets_max: int = SETS_MAX
-
-    @property
-    def width(self) -> int:
-        return len(self.bounds) + 2 if self.bounds else len(self.columns)
-
-
-REQUESTS = Family(
-    "lynkr_requests_total", "Calls ended.", ("api", "provider", "status", "lane"), folds=2
-)
-DURATION = Family(
-    "lynkr_request_duration_seconds",
-    "First byte of the request to last byte of the reply.",
-    ("api", "provider"),
-    bounds=DURATION_MS,
-    per_second=1_000,
-    folds=1,
-    sets_max=HISTOGRAM_SETS_MAX,
-)
-FIRST_TOKEN = Family(
-    "lynkr_time_to_first_token_seconds",
-    "First byte of the request to first byte of the reply, streams only.",
-    ("api", "provider"),
-    bounds=FIRST_TOKEN_MS,
-    per_second=1_000,
-    folds=1,
-    sets_max=HISTOGRAM_SETS_MAX,
-)
-OVERHEAD = Family(
-    "lynkr_overhead_seconds",
-    "Last byte of the request read to upstream write: what the gateway itself adds.",
-    bounds=OVERHEAD_US,
-    per_second=1_000_000,
-)
-TOKENS = Family(
-    "lynkr_tokens_total",
-    "Tokens as the provider reported them.",
-    ("provider", "model"),
-    column_label="kind",
-    columns=("input", "output", "prompt_cache_read", "prompt_cache_write", "reasoning"),
-    folds=1,
-)
-TOKENS_SAVED = Family(
-    "lynkr_tokens_saved_total",
-    "Input tokens not sent, estimated.",
-    ("provider", "model"),
-    folds=1,
-)
-COST = Family(
-    "lynkr_cost_usd_total",
-    "Dollars by the provider's usage, and of the same calls with nothing taken out.",
-    ("provider", "model"),
-    column_label="bill",
-    columns=("sent", "passthrough"),
-    per_second=MICRO,
-    folds=1,
-)
-ERRORS = Family(
-    "lynkr_errors_total", "Calls the gateway ended with an error.", ("source", "kind"), folds=1
-)
-ENDED = Family("lynkr_ended_total", "Calls by who ended them.", ("ended_by",))
-FAILOVERS = Family(
-    "lynkr_failovers_total", "Tries that failed and were followed by another one.", ("provider",)
-)
-BREAKERS = Family("lynkr_breaker_opened_total", "Circuit breakers that opened.", ("provider",))
-REQUEST_BYTES = Family("lynkr_request_bytes_total", "Bytes of request bodies received.")
-REPLY_BYTES = Family("lynkr_reply_bytes_total", "Bytes of reply bodies sent.")
-LOG_DROPPED = Family("lynkr_log_lines_dropped_total", "Log lines given up because of a slow disk.")
-POOL_OPENED = Family("lynkr_pool_opened_total", "Upstream connections opened.", ("origin",))
-POOL_REUSED = Family("lynkr_pool_reused_total", "Calls sent on a pooled connection.", ("origin",))
-POOL_RETRIED = Family(
-    "lynkr_pool_retried_total",
-    "Calls sent again because a pooled connection was dead.",
-    ("origin",),
-)
-FAMILIES = (
-    *(REQUESTS, DURATION, FIRST_TOKEN, OVERHEAD, TOKENS, ERRORS, ENDED, TOKENS_SAVED, COST),
-    *(REQUEST_BYTES, REPLY_BYTES, LOG_DROPPED, POOL_OPENED, POOL_REUSED, POOL_RETRIED),
-    *(FAILOVERS, BREAKERS),
-)
 POOL_STATES = ("active", "idle")
+
+
+class CacheTotals(msgspec.Struct):
+    """What the worker's cache counts itself."""
+
+    stored: int = 0
+    evicted: int = 0
+    writes_dropped: int = 0
+    agreed: int = 0
+    disagreed: int = 0
+    feedback: int = 0
 
 
 class Gauges:
@@ -243,14 +173,16 @@ class Metrics:
         pools: Callable[[], Iterable[PoolGauge]] = tuple,
         log_lines_dropped: Callable[[], int] = int,
         breakers_opened: Callable[[], Mapping[str, int]] = dict,
+        cache: Callable[[], CacheTotals] = CacheTotals,
     ) -> None:
         self.gauges = gauges
         self._pools = pools
         self._log_lines_dropped = log_lines_dropped
         self._breakers_opened = breakers_opened
+        self._cache_totals = cache
         self._series = {family.name: Series(family) for family in FAMILIES}
         self._cells: dict[tuple[str | int, ...], Cell] = {}
-        self._seen: dict[tuple[str, Labels], int] = {}
+        self._seen: dict[tuple[str, Labels, int], int] = {}
         self._overhead = self._series[OVERHEAD.name].row(())
         self._request_bytes = self._series[REQUEST_BYTES.name].row(())
         self._reply_bytes = self._series[REPLY_BYTES.name].row(())
@@ -292,6 +224,19 @@ class Metrics:
                 self._series[FAILOVERS.name].row((_label(provider),))[0] += 1
         self._request_bytes[0] += record.request_bytes
         self._reply_bytes[0] += record.reply_bytes
+        cache = record.cache
+        if cache.status != "bypass" or cache.rule:
+            self._cache(cache)
+        saving = record.saving
+        if saving.usd is not None or saving.tokens:
+            saved = cell.saved
+            if saved is None:
+                saved = cell.saved = self._saved(record)
+            if 0 < saving.tokens < TOKENS_MAX:
+                saved[0][0] += saving.tokens
+            if saving.usd is not None and saving.passthrough_usd is not None:
+                saved[1][0] += min(int(saving.usd * MICRO), TOKENS_MAX)
+                saved[1][1] += min(int(saving.passthrough_usd * MICRO), TOKENS_MAX)
         usage = record.usage
         if usage.output_tokens is None and usage.input_tokens is None:
             return  # nothing was reported: a failed call must not take one of the label sets
@@ -308,16 +253,13 @@ class Metrics:
             tokens[3] += count
         if (count := usage.reasoning_tokens) and 0 < count < TOKENS_MAX:
             tokens[4] += count
-        saving = record.saving
-        if saving.usd is not None or saving.tokens:
-            saved = cell.saved
-            if saved is None:
-                saved = cell.saved = self._saved(record)
-            if 0 < saving.tokens < TOKENS_MAX:
-                saved[0][0] += saving.tokens
-            if saving.usd is not None and saving.passthrough_usd is not None:
-                saved[1][0] += min(int(saving.usd * MICRO), TOKENS_MAX)
-                saved[1][1] += min(int(saving.passthrough_usd * MICRO), TOKENS_MAX)
+
+    def _cache(self, cache: CacheUse) -> None:
+        self._series[CACHE.name].row((cache.status, cache.kind or cache.rule))[0] += 1
+        if cache.status == "hit":
+            tokens = self._series[CACHE_TOKENS.name].row(())
+            tokens[0] += min(max(cache.usage.input_tokens or 0, 0), TOKENS_MAX)
+            tokens[1] += min(max(cache.usage.output_tokens or 0, 0), TOKENS_MAX)
 
     def _cell(self, key: tuple[str | int, ...], record: Record) -> Cell:
         series = self._series
@@ -359,6 +301,13 @@ class Metrics:
         self._follow(LOG_DROPPED, (), self._log_lines_dropped())
         for provider, opened in self._breakers_opened().items():
             self._follow(BREAKERS, (_label(provider),), opened)
+        cached = self._cache_totals()
+        self._follow(CACHE_STORED, (), cached.stored)
+        self._follow(CACHE_EVICTED, (), cached.evicted)
+        self._follow(CACHE_DROPPED, (), cached.writes_dropped)
+        self._follow(CACHE_SHADOWS, (), cached.agreed)
+        self._follow(CACHE_SHADOWS, (), cached.disagreed, 1)
+        self._follow(CACHE_FEEDBACK, (), cached.feedback)
         counters = {name: list(series.rows.items()) for name, series in self._series.items()}
         return _encoder.encode(
             Snapshot(
@@ -376,12 +325,13 @@ class Metrics:
             for labels, row in rows:
                 self._series[name].add(labels, row)
 
-    def _follow(self, family: Family, labels: Labels, total: int) -> None:
+    def _follow(self, family: Family, labels: Labels, total: int, column: int = 0) -> None:
         """Take over a total somebody else counts. A smaller one than before means they began anew,
         as a pool does after a reload, and must not make ours fall."""
-        seen = self._seen.get((family.name, labels), 0)
-        self._series[family.name].row(labels)[0] += total - seen if total >= seen else total
-        self._seen[family.name, labels] = total
+        place = (family.name, labels, column)
+        seen = self._seen.get(place, 0)
+        self._series[family.name].row(labels)[column] += total - seen if total >= seen else total
+        self._seen[place] = total
 
 
 def _label(value: str) -> str:
@@ -469,9 +419,28 @@ class _Scrape(Collector):
             waiting.add_metric(labels, row[len(POOL_STATES)])
         yield connections
         yield waiting
+        yield from _false_hits(snapshot)
         for name, text, value, kind in self._processes:
             yield kind(name, text, value)
         yield InfoMetricFamily("lynkr_build", "What is running.", {"version": __version__})
+
+
+def _false_hits(snapshot: Snapshot) -> Iterator[Metric]:
+    """How often a semantic hit was wrong, as far as the comparisons tell; nothing without any."""
+    rows = snapshot.counters.get(CACHE_SHADOWS.name, [])
+    agreed, disagreed = rows[0][1] if rows else (0, 0)
+    if not agreed + disagreed:
+        return
+    low, high = interval(disagreed, agreed + disagreed)
+    share = GaugeMetricFamily(
+        "lynkr_cache_false_hit_ratio",
+        "Share of compared semantic hits that were wrong, with its 95 % interval.",
+        labels=["bound"],
+    )
+    estimate = disagreed / (agreed + disagreed)
+    for bound, value in (("low", low), ("estimate", estimate), ("high", high)):
+        share.add_metric([bound], value)
+    yield share
 
 
 def _counter(family: Family, rows: Rows) -> Metric:

@@ -242,9 +242,9 @@ def test_serve_refuses_a_bad_configuration(
 
 def test_check_config_says_ok(run: Run, tmp_path: Path) -> None:
     """The file, the providers, the variables used and the notices."""
-    result = run("check-config", file=GOOD + '[cache]\nmode = "exact"\n', KEY=SECRET)
+    result = run("check-config", file=GOOD + "[memory]\nenabled = true\n", KEY=SECRET)
     assert (result.code, result.err) == (0, "")
-    for part in (f"ok: {tmp_path}/lynkr.toml", "main: anthropic", "KEY", "notice: cache.mode"):
+    for part in (f"ok: {tmp_path}/lynkr.toml", "main: anthropic", "KEY", "notice: memory"):
         assert part in result.out
     assert SECRET not in result.out
 

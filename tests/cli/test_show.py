@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from lynkr.cli.main import main
 from lynkr.cli.show import DEFAULT_URL, gateway
 from lynkr.errors import LynkrError
+from tests.cli.served import Asked, Gateway, Serve
 
 ANTHROPIC = "https://gw.example/anthropic"
 OPENAI = "http://openai.example:81/v1"
@@ -66,64 +65,6 @@ def test_a_key_goes_to_its_own_gateway_only(
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(LynkrError, match="not the address"):
         gateway({}, url)
-
-
-class Asked(NamedTuple):
-    path: str
-    key: str | None
-
-
-class Gateway:
-    """A gateway of one fixed answer, which notes what it was asked."""
-
-    def __init__(self, status: int, body: str, **headers: str) -> None:
-        asked: list[Asked] = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(Asked(self.path, self.headers.get("x-lynkr-key")))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(body.encode())))
-                self.end_headers()
-                self.wfile.write(body.encode())
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self.asked = asked
-        self._server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-Serve = Callable[..., Gateway]
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    for name in ("LYNKR_URL", "LYNKR_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    opened: list[Gateway] = []
-
-    def made(status: int, body: str, **headers: str) -> Gateway:
-        opened.append(Gateway(status, body, **headers))
-        return opened[-1]
-
-    yield made
-    for one in opened:
-        one.close()
 
 
 class Result(NamedTuple):

@@ -235,10 +235,8 @@ def test_loopback(host: str, loopback: bool) -> None:
         ("routing", "medium", "a"),
         ("routing", "complex", "a"),
         ("routing", "reasoning", "a"),
-        ("cache", "mode", "exact"),
         ("memory", "enabled", True),
         ("storage", "database_url", "postgresql://u:secret@h/d"),
-        ("storage", "shared_url", "redis://u:secret@h"),
     ],
 )
 def test_settings_without_effect_are_announced(section: str, key: str, value: object) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
 
-from lynkr.config.settings import Log, Provider, Server, Settings
+from lynkr.config.settings import Cache, Log, Provider, Server, Settings
 from lynkr.policies.record import Record
 from lynkr.server.app import Gateway
 from tests.harness.wire import deadline
@@ -54,10 +55,11 @@ async def running(
     settings: Settings | None = None,
 ) -> AsyncIterator[Running]:
     """A gateway on a free port; without providers the built-in demo answers."""
+    state = tempfile.TemporaryDirectory()
     made = msgspec.structs.replace(
-        settings or Settings(),
+        settings or Settings(cache=Cache(mode="off")),
         providers=providers or {},
-        server=msgspec.structs.replace(server or Server(), port=0),
+        server=msgspec.structs.replace(server or Server(), port=0, state_dir=state.name),
         log=Log(access="off"),
     )
     found = Running()
@@ -69,3 +71,4 @@ async def running(
         yield found
     finally:
         await gateway.stop(0)
+        state.cleanup()

@@ -273,7 +273,6 @@ async def test_no_text_and_no_key_is_ever_logged(
 ) -> None:
     """Of calls that go well, are shortened, are refused, crash, and cannot be kept."""
     (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv("HOME", str(tmp_path / "file"))
     key = f"lk-{SECRET}"
     auth = Auth(required=True, keys=[Key(name="ana", digest=digest(key), results="recoverable")])
     table: Json = {"kind": "anthropic", "api_key": f"sk-{SECRET}"}
@@ -285,7 +284,8 @@ async def test_no_text_and_no_key_is_ever_logged(
     def broken(_work: Work) -> None:
         raise ValueError(SECRET, rows)
 
-    async with Theatre({"one": table}, auth=auth, tokens=Tokens()) as theatre:
+    state_dir = str(tmp_path / "file" / "state")
+    async with Theatre({"one": table}, state_dir=state_dir, auth=auth, tokens=Tokens()) as theatre:
         logged(theatre, tmp_path / "log")
         theatre["one"].otherwise = Script((Send(replies.sized(message())),))
         mine = [("x-api-key", key)]

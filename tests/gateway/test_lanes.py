@@ -10,6 +10,7 @@ import pytest
 from lynkr._native.outbound import Outbound
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError
+from lynkr.gateway.caching import BYPASS
 from lynkr.gateway.lanes import chunk, error_reply, reply_head, tee_for
 from lynkr.wire.apis import APIS
 from tests.gateway.test_pipeline import BODY, MemoryTransport, received, rules, token
@@ -66,9 +67,8 @@ def replied(head: str) -> Outbound:
 def headed(reply: str, *, resized: bool = False, **request: Any) -> tuple[http1.Head, bool]:
     one, _, _ = received(**request)
     planned = rules().route("messages", token("claude-x"))
-    head, chunked = reply_head(
-        replied(reply), one, planned, "req_7", 123, (), saved=7, edited=False, resized=resized
-    )
+    lines = planned.reply_lines + BYPASS
+    head, chunked = reply_head(replied(reply), one, lines, "req_7", 123, saved=7, resized=resized)
     return http1.parse_head(head), chunked
 
 

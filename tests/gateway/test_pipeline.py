@@ -75,6 +75,9 @@ class Kept:
     def head(self, inbound: Inbound, request: InboundRequest) -> Exception | None:
         return None
 
+    def shadow(self, *_given: object) -> None:
+        raise AssertionError("no answer is kept here")
+
     def call(self, inbound: Inbound, request: InboundRequest) -> None:
         self.requests.append(request)
 
@@ -434,7 +437,8 @@ def test_a_gateway_key_without_its_scheme_stays_here_too() -> None:
 
 
 def test_the_phases_have_an_order() -> None:
-    assert [phase.__name__ for phase in pipeline.PHASES] == ["read", "route", "write", "send"]
+    names = [phase.__name__ for phase in pipeline.PHASES]
+    assert names == ["read", "route", "recall", "write", "send"]
 
 
 def test_a_refusal_is_said_in_the_clients_dialect_and_settled() -> None:

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
-from lynkr.config.settings import Auth, Failover, Limits, Log, Provider, Server, Settings, Upstream
+from lynkr.config.settings import (
+    Auth,
+    Cache,
+    Failover,
+    Limits,
+    Log,
+    Provider,
+    Server,
+    Settings,
+    Upstream,
+)
 from lynkr.policies.record import Record
 from lynkr.server.app import Gateway
 from tests.harness.client import RawClient, Reply
@@ -37,6 +48,7 @@ class Stage:
         upstream: Upstream | None = None,
         limits: Limits | None = None,
         auth: Auth | None = None,
+        cache: Cache | None = None,  # off: most tests ask the same again and want it sent
         aliases: dict[str, dict[str, str]] | None = None,  # by provider: first, second
         **provider: Any,
     ) -> None:
@@ -46,8 +58,10 @@ class Stage:
         self._settled = asyncio.Event()
         self._provider = provider
         self._aliases = aliases or {}
+        self._state = tempfile.TemporaryDirectory()
         self._settings = Settings(
-            server=Server(port=0, unix_socket=str(unix_socket or "")),
+            server=Server(port=0, unix_socket=str(unix_socket or ""), state_dir=self._state.name),
+            cache=cache or Cache(mode="off"),
             upstream=upstream or Upstream(),
             limits=limits or Limits(),
             auth=auth or Auth(),
@@ -72,6 +86,7 @@ class Stage:
     async def __aexit__(self, *_exc: object) -> None:
         await self.gateway.stop(drain_s=0)
         await self.upstream.stop()
+        self._state.cleanup()
 
     async def connect(self, **options: Any) -> RawClient:
         return await RawClient.connect(self.gateway.port, **options)

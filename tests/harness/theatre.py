@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from typing import Any, Self
 
 import msgspec
 
-from lynkr.config.settings import Log, Provider, Server, Settings
+from lynkr.config.settings import Cache, Log, Provider, Server, Settings
 from lynkr.policies.record import Record
 from lynkr.server.app import Gateway
 from tests.harness.client import RawClient, Reply, request
@@ -17,7 +18,8 @@ from tests.harness.wire import deadline
 
 class Theatre:
     """Use as a context manager. ``providers`` is name to kind, or to the fields of its table; each
-    gets an upstream of its own. ``sections`` are sections of the settings."""
+    gets an upstream of its own. ``sections`` are sections of the settings, and ``state_dir``. The
+    cache is off unless they say otherwise: most tests ask the same again and want it sent."""
 
     def __init__(self, providers: dict[str, str | dict[str, Any]], **sections: Any) -> None:
         self.upstreams = {name: ScriptedUpstream() for name in providers}
@@ -26,7 +28,9 @@ class Theatre:
             name: {"kind": table} if isinstance(table, str) else table
             for name, table in providers.items()
         }
-        self._sections = sections
+        self._state = tempfile.TemporaryDirectory()
+        self._state_dir = sections.pop("state_dir", self._state.name)
+        self._sections = {"cache": Cache(mode="off"), **sections}
         self._settled = asyncio.Event()
 
     def __getitem__(self, name: str) -> ScriptedUpstream:
@@ -41,7 +45,10 @@ class Theatre:
                 given.setdefault("api_key", f"sk-{name}")
             tables[name] = Provider(**given)
         settings = Settings(
-            server=Server(port=0), log=Log(access="off"), providers=tables, **self._sections
+            server=Server(port=0, state_dir=self._state_dir),
+            log=Log(access="off"),
+            providers=tables,
+            **self._sections,
         )
         self.gateway = Gateway(settings, on_record=self._note)
         await self.gateway.start()
@@ -51,6 +58,7 @@ class Theatre:
         await self.gateway.stop(drain_s=0)
         for upstream in self.upstreams.values():
             await upstream.stop()
+        self._state.cleanup()
 
     async def connect(self) -> RawClient:
         return await RawClient.connect(self.gateway.port)

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
+from lynkr.gateway.errands import rebuilt
 from lynkr.server import control
-from lynkr.server.control import ReplyTransport, rebuilt
+from lynkr.server.control import ReplyTransport
 from tests.gateway.test_pipeline import Headers, MemoryTransport, received
 from tests.harness import http1
 from tests.harness.client import request

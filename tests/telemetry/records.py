@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lynkr.policies.record import Record, Saving
+from lynkr.policies.record import CacheUse, Record, Saving
 from lynkr.wire.message import Usage
 
 _PLAIN = Record(
@@ -37,6 +37,7 @@ _PLAIN = Record(
     first_byte_ms=830.0,
     last_byte_ms=1200.0,
     saving=Saving(),
+    cache=CacheUse("bypass"),
     usage=Usage(input_tokens=12, output_tokens=34, prompt_cache_read_tokens=56),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 import tracemalloc
@@ -10,15 +11,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lynkr import __version__
-from lynkr.policies.record import PoolGauge
+from lynkr.policies.record import CacheUse, PoolGauge, Saving
+from lynkr.telemetry.families import FAMILIES, HISTOGRAM_SETS_MAX, SETS_MAX
 from lynkr.telemetry.metrics import (
     CELLS_MAX,
-    FAMILIES,
     FOLDED_MAX,
-    HISTOGRAM_SETS_MAX,
     LABEL_BYTES_MAX,
-    SETS_MAX,
     TOKENS_MAX,
+    CacheTotals,
     Gauges,
     Metrics,
     expose,
@@ -291,6 +291,13 @@ def test_the_names_are_a_contract() -> None:
         "lynkr_log_lines_dropped_total",
         "lynkr_failovers_total",
         "lynkr_breaker_opened_total",
+        "lynkr_cache_requests_total",
+        "lynkr_cache_tokens_total",
+        "lynkr_cache_stored_total",
+        "lynkr_cache_evicted_total",
+        "lynkr_cache_writes_dropped_total",
+        "lynkr_cache_shadows_total",
+        "lynkr_cache_feedback_total",
         "lynkr_snapshots_skipped_total",
         "lynkr_workers",
         "lynkr_worker_restarts_total",
@@ -319,3 +326,22 @@ def test_observe_is_cheap() -> None:
             metrics.observe(call)
         best_s = min(best_s, time.perf_counter() - started_s)
     assert best_s / 500 < 20e-6
+
+
+def test_hits_are_counted_apart_from_what_providers_were_paid_for() -> None:
+    kept = Metrics(Gauges(), cache=lambda: CacheTotals(stored=3, agreed=97, disagreed=3))
+    hit = CacheUse("hit", "semantic", usage=Usage(input_tokens=11, output_tokens=7))
+    kept.observe(record(cache=hit, usage=Usage(), saving=Saving(usd=0.0, passthrough_usd=0.5)))
+    kept.observe(record(cache=CacheUse("miss", rule="number")))
+    text = expose(merge([kept.snapshot()], [True]), workers=1).decode()
+    assert 'lynkr_cache_requests_total{reason="semantic",status="hit"} 1.0' in text
+    assert 'lynkr_cache_requests_total{reason="number",status="miss"} 1.0' in text
+    assert 'lynkr_cache_tokens_total{kind="input"} 11.0' in text
+    assert "lynkr_cache_stored_total 3.0" in text
+    assert 'lynkr_cache_shadows_total{verdict="disagreed"} 3.0' in text
+    assert 'lynkr_cost_usd_total{bill="passthrough"' in text
+    ratios = re.findall(r'lynkr_cache_false_hit_ratio\{bound="(\w+)"\} ([\d.]+)', text)
+    found = {bound: float(value) for bound, value in ratios}
+    assert found["low"] < found["estimate"] == 0.03 < found["high"]
+    idle = expose(merge([Metrics(Gauges()).snapshot()], [True]), workers=1)
+    assert b"false_hit_ratio" not in idle  # nothing is claimed of what was never compared

@@ -1,0 +1,3 @@
+def canonical(
+    body: bytes, drop: frozenset[bytes], hole: tuple[int, int] | None = None
+) -> bytes | None: ...
