@@ -33,6 +33,11 @@ HOT = [
     "lynkr/policies/cacheable.py",
     "lynkr/policies/calibration.py",
     "lynkr/policies/failover.py",
+    # A question's lookup: its canonical words and features, 20 tokens.
+    "lynkr/policies/questions/canon.py",
+    "lynkr/policies/questions/features.py",
+    "lynkr/policies/questions/frames.py",
+    "lynkr/policies/questions/tokens.py",
     "lynkr/policies/side_calls.py",
     "lynkr/server/front.py",
     "lynkr/telemetry/log.py",

@@ -68,7 +68,7 @@ def compared(asked: Question, kept: Question) -> Compared:
     near = similarity(asked.vector, kept.vector)
     cosine = similarity(asked.plain, kept.plain)
     verdict = guard.judge(asked.features, kept.features, near, _OPEN)
-    reasons = dict.fromkeys((*_before(asked, kept), *verdict.vetoes))
+    reasons = dict.fromkeys((*before(asked, kept), *verdict.vetoes))
     served = [name for name, bound in COSINES.items() if cosine >= bound]
     served += [name for name in guard.RULES if fit(asked, kept, near, name) is not None]
     return Compared(near, cosine, verdict.coverage, tuple(reasons), frozenset(served))
@@ -76,13 +76,13 @@ def compared(asked: Question, kept: Question) -> Compared:
 
 def fit(asked: Question, kept: Question, near: float, rule: str) -> float | None:
     """The coverage if one of the guard's rules serves it. ``near``: the cosine of ``vector``."""
-    if _before(asked, kept):
+    if before(asked, kept):
         return None
     verdict = guard.judge(asked.features, kept.features, near, guard.RULES[rule])
     return verdict.coverage if verdict.allowed else None
 
 
-def _before(asked: Question, kept: Question) -> tuple[str, ...]:
+def before(asked: Question, kept: Question) -> tuple[str, ...]:
     """Why one of the two is not looked up, or was not kept."""
     reasons = []
     if not asked.language == kept.language == "en":

@@ -13,17 +13,18 @@ import msgspec
 import numpy
 from numpy.typing import NDArray
 
-from eval.cache_decision import COSINES, Question, fit
+from eval.cache_decision import COSINES, Question, before
 from eval.cache_pairs import Pair
+from lynkr.policies.questions.guard import RULES, choose
 
 TRIED = 4  # nearest entries that the guard sees
 BLOCK = 512  # questions compared with all others at a time: 40 MB for 20,000 of them
-NEAR_MIN = 0.80  # the least similarity of any rule below
+NEAR_MIN = 0.75  # the least similarity of any rule below
 
 Vectors = NDArray[numpy.float32]
 Neighbours = list[list[tuple[int, float]]]  # of each question: index and cosine, nearest first
-# Asked, kept, cosine: how well the kept one fits, None if it must not be served.
-Judged = Callable[[int, int, float], float | None]
+Close = Sequence[tuple[int, float]]
+Serves = Callable[[int, Close], int | None]  # asked, its nearest: which of them is served
 
 
 class Arrivals(msgspec.Struct):
@@ -63,20 +64,19 @@ def neighbours(vectors: Vectors) -> Neighbours:
     return found
 
 
-def judged(asked: Sequence[Question], kept: Sequence[Question], rule: str) -> Judged:
-    """A rule as a question about two indices."""
+def serving(asked: Sequence[Question], kept: Sequence[Question], rule: str) -> Serves:
+    """A rule as the gateway applies it to the nearest of the kept questions."""
     bound = COSINES.get(rule)
     if bound is not None:
-        return lambda _asked, _kept, cosine: cosine if cosine >= bound else None
-    return lambda one, other, cosine: fit(asked[one], kept[other], cosine, rule)
+        return lambda _asked, close: close[0][0] if close and close[0][1] >= bound else None
 
+    def serve(at: int, close: Close) -> int | None:
+        rows = [row for row in close[:TRIED] if not before(asked[at], kept[row[0]])]
+        tried = [(kept[other].features, cosine) for other, cosine in rows]
+        chosen = choose(asked[at].features, tried, RULES[rule]).index
+        return rows[chosen][0] if chosen >= 0 else None
 
-def best(at: int, close: Sequence[tuple[int, float]], judge: Judged) -> int | None:
-    """Which of the nearest is served: as the gateway has it, the nearest one that fits."""
-    for other, cosine in close[:TRIED]:
-        if judge(at, other, cosine) is not None:
-            return other
-    return None
+    return serve
 
 
 class Stream:
@@ -100,7 +100,7 @@ class Stream:
             number = self._group[number]
         return number
 
-    def run(self, found: Neighbours, judge: Judged, seed: int) -> Arrivals:
+    def run(self, found: Neighbours, serve: Serves, seed: int) -> Arrivals:
         """Each question is looked up among those before it, and kept if none was served."""
         order = list(range(len(self.texts)))
         random.Random(seed).shuffle(order)
@@ -111,7 +111,7 @@ class Stream:
             group = self._group[number]
             count["repeats"] += group in asked
             asked.add(group)
-            served = best(number, [pair for pair in found[number] if pair[0] in kept], judge)
+            served = serve(number, [pair for pair in found[number] if pair[0] in kept])
             if served is None:
                 kept.add(number)
             elif self._group[served] == group:

@@ -6,14 +6,14 @@ from eval import cache_trade_off
 from eval.cache_decision import ALL_RULES, COSINES, Measured, Questions, compared
 from eval.cache_lookup import (
     TRIED,
-    Judged,
+    Close,
     Neighbours,
+    Serves,
     Stream,
-    best,
-    judged,
     matrix,
     nearest,
     neighbours,
+    serving,
 )
 from eval.report import Cell, Table
 from eval.shares import percent
@@ -50,21 +50,18 @@ class _Mock:
 
     def by_rule(self, rule: str) -> tuple[int, int, int]:
         """Right, wrong, missed."""
-        return self._result(rule in COSINES, judged(self.asked, self.kept, rule))
+        return self._result(rule in COSINES, serving(self.asked, self.kept, rule))
 
     def by_bound(self, curve: str, allows: cache_trade_off.Allows) -> tuple[int, int, int]:
         plain = curve == cache_trade_off.COSINE
 
-        def judge(at: int, other: int, near: float) -> float | None:
-            seen = self._seen[at, other]
-            if not allows(seen):
-                return None
-            return near if plain else seen.coverage
+        def serve(at: int, close: Close) -> int | None:
+            return next((other for other, _ in close if allows(self._seen[at, other])), None)
 
-        return self._result(plain, judge)
+        return self._result(plain, serve)
 
-    def _result(self, plain: bool, judge: Judged) -> tuple[int, int, int]:
-        served = [best(at, close, judge) for at, close in enumerate(self._near[plain])]
+    def _result(self, plain: bool, serve: Serves) -> tuple[int, int, int]:
+        served = [serve(at, close) for at, close in enumerate(self._near[plain])]
         right = sum(
             at is not None and self._texts[at] == text
             for at, text in zip(served, self._texts, strict=True)
@@ -87,7 +84,7 @@ def benchmark(rows: list[tuple[str, str]], question: Questions) -> tuple[Table, 
             for name, result in (*found, *published)
         ],
         [
-            f"Of the {TRIED} nearest that are allowed, the one of the highest coverage is served.",
+            f"Of the {TRIED} nearest the one is served that the rule chooses, if it chooses one.",
             f"Target of the rule balanced: >= {RIGHT_MIN} right, <= {WRONG_MAX} wrong.",
         ],
         [
@@ -134,8 +131,8 @@ def streams(sets: list[Measured], question: Questions) -> Table:
             True: neighbours(matrix([each.plain for each in made])),
         }
         for rule in ("default", *COSINES):
-            judge = judged(made, made, rule)
-            runs = [stream.run(near[rule in COSINES], judge, seed) for seed in range(SEEDS)]
+            serve = serving(made, made, rule)
+            runs = [stream.run(near[rule in COSINES], serve, seed) for seed in range(SEEDS)]
             right, wrong, unlabelled, repeats = (
                 sum(getattr(each, name) for each in runs) / SEEDS
                 for name in ("right", "wrong", "unlabelled", "repeats")

@@ -68,6 +68,26 @@ def agent_body(size_bytes: int, *, stream: bool) -> bytes:
     return _encode(body)
 
 
+# The cache's questions: one that is kept, the same in other words, one that many ask at once, and
+# one that is another in each request, by the client's number.
+QUESTION = "Explain TCP vs UDP"
+REWORDED = "What is the difference between TCP and UDP?"
+SHARED = "How does a compiler work?"
+UNASKED = f"What is the service at port {NUMBERED} for?"
+
+
+def question_body(text: str, *, stream: bool) -> bytes:
+    """A question without tools, of about 1 KB: but for the question all of them are alike."""
+    body = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": 1024,
+        "system": "Answer for a reader who knows the field. " * 21,
+        "messages": [{"role": "user", "content": text}],
+        "stream": stream,
+    }
+    return _encode(body)
+
+
 def _encode(body: dict[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -81,6 +101,12 @@ def write_bodies(directory: Path) -> dict[str, Path]:
         "session": body_of(
             with_fresh_result(conversation(0, LARGE_BYTES), 0, name=NUMBERED), "messages"
         ),
+        "asked": question_body(QUESTION, stream=False),
+        "asked_stream": question_body(QUESTION, stream=True),
+        "reworded": question_body(REWORDED, stream=False),
+        "reworded_stream": question_body(REWORDED, stream=True),
+        "shared": question_body(SHARED, stream=True),
+        "unasked": question_body(UNASKED, stream=False),
     }
     paths = {}
     for name, content in bodies.items():

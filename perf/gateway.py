@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perf.process import Child, Cores, HarnessError, free_port
-from perf.target import OURS, TRANSLATING
+from perf.target import CACHING, OURS, TRANSLATING
 
 READY_TIMEOUT_S = 30.0
 READY_POLL_S = 0.002
@@ -67,6 +67,7 @@ http {{
 LYNKR_CONFIG = """\
 [server]
 port = {port}
+state_dir = "{directory}/state"
 
 [providers.main]
 {provider}
@@ -74,7 +75,7 @@ api_key = "sk-perf"
 
 [log]
 access = "{directory}/lynkr-access.log"
-"""
+{more}"""
 # The client speaks Messages to both.
 SPLICED = """\
 kind = "anthropic"
@@ -83,6 +84,12 @@ TRANSLATED = """\
 kind = "openai-compatible"
 apis = ["chat"]
 base_url = "http://127.0.0.1:{upstream_port}/v1\""""
+# All hits are served from the cache: none is compared with a fresh answer.
+SEMANTIC = """\
+[cache]
+mode = "semantic"
+shadow_rate = 0.0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ def aiohttp_proxy(site: Site) -> list[str]:
     return [sys.executable, str(program), "--port", str(site.port), "--upstream", upstream]
 
 
-def lynkr_at(executable: str, provider: str = SPLICED) -> Command:
+def lynkr_at(executable: str, provider: str = SPLICED, more: str = "") -> Command:
     def command(site: Site) -> list[str]:
         config = site.directory / "lynkr.toml"
         config.write_text(
@@ -142,6 +149,7 @@ def lynkr_at(executable: str, provider: str = SPLICED) -> Command:
                 directory=site.directory,
                 port=site.port,
                 provider=provider.format(upstream_port=site.upstream_port),
+                more=more,
             )
         )
         return [executable, "serve", "--config", str(config)]
@@ -155,10 +163,11 @@ SUBJECTS: dict[str, Command] = {
     "aiohttp": aiohttp_proxy,
     OURS: lynkr_at(_LYNKR),
     TRANSLATING: lynkr_at(_LYNKR, TRANSLATED),
+    CACHING: lynkr_at(_LYNKR, more=SEMANTIC),
     # Not run unless asked for: what nginx saves when its log is not written once per request.
     "nginx-buffered-log": nginx_buffered_log,
 }
-DEFAULT_SUBJECTS = ("nginx", "aiohttp", OURS, TRANSLATING)
+DEFAULT_SUBJECTS = ("nginx", "aiohttp", OURS, TRANSLATING, CACHING)
 
 
 def answers(port: int, body: bytes) -> bool:

@@ -156,11 +156,11 @@ class Client:
             argv += ["--header", header]
         return self._run(argv, deadline_s)
 
-    def streams(self, port: int, plan: StreamPlan) -> Report:
+    def streams(self, port: int, plan: StreamPlan, body: str = "stream") -> Report:
         argv = self._argv(
             "streams",
             port,
-            "stream",
+            body,
             plan.wish,
             connections=plan.streams,
             chunks=plan.chunks,

@@ -17,7 +17,7 @@ from perf.gateway import Gateway
 from perf.load import Client, Mock, Report, StreamPlan, microseconds
 from perf.process import HarnessError
 from perf.procfs import Cpu
-from perf.target import DIRECT, OURS, TRANSLATING
+from perf.target import CACHING, DIRECT, OURS, TRANSLATING
 
 Values = dict[str, float]
 Start = Callable[[], AbstractContextManager[Gateway]]
@@ -27,6 +27,8 @@ STREAM_LEVELS = (200, 512, 2000)
 SETTLE_S = 0.6
 IDLE_CPU_S = 2.0
 TOKENS_TURNS = 3
+SHARING = 200  # identical calls at the same time
+KEPT = 1000  # other answers to questions of the same partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,59 @@ def tokens(bench: Bench, gateway: Gateway) -> Values:
     return values
 
 
+def cache(bench: Bench, gateway: Gateway) -> Values:
+    """Kept answers, streamed and whole, to the same and to other words, among others; then a new
+    question each time, which is all that those without a cache are asked. And one call that many
+    share."""
+    runs = {}
+    values: Values = {}
+    if gateway.name == CACHING:
+        values |= shared_call(bench, gateway)
+        runs = {
+            "exact_whole": "asked", "exact_streamed": "asked_stream",
+            "semantic_whole": "reworded", "semantic_streamed": "reworded_stream",
+        }  # fmt: skip
+        for body, requests in (("unasked", KEPT), ("asked", 1)):
+            kept = bench.client.requests(gateway.port, body, connections=1, requests=requests)
+            kept.sound(f"{gateway.name} first questions")
+    runs["miss"] = "unasked"
+    for name, body in runs.items():
+        requests = bench.effort.latency_requests
+        for connections in (1, 8):
+            before = bench.mock.stats()["requests"]
+            run = partial(
+                bench.client.requests, gateway.port, body, connections=connections,
+                requests=requests,
+            )  # fmt: skip
+            run()  # what is new to the gateway is not what is measured
+            report, cost = bench.costed(gateway, run)
+            report.sound(f"{gateway.name} {name}")
+            if name != "miss" and bench.mock.stats()["requests"] != before:
+                raise HarnessError(f"{gateway.name}: some of {name} were no hits")
+            prefix = f"cache_{name}_c{connections}"
+            values[f"{prefix}_p50_us"] = microseconds(report.latency, 50)
+            values[f"{prefix}_p99_us"] = microseconds(report.latency, 99)
+            if gateway.session is not None:
+                values[f"{prefix}_cpu_us"] = cost.used_ns / 1000 / report.done
+                values[f"{prefix}_wait_share"] = share(cost.waited_ns, report)
+    return values
+
+
+def shared_call(bench: Bench, gateway: Gateway) -> Values:
+    """Many identical calls while one of them is answered: how often the provider was asked."""
+    before = bench.mock.stats()["requests"]
+    # All have begun before the reply ends: 200 starts take 0.1 s, 100 chunks 2 s.
+    plan = StreamPlan(streams=SHARING, chunks=100)
+    report = bench.client.streams(gateway.port, plan, body="shared")
+    report.sound(f"{gateway.name} shared call")
+    if report.lost or report.reordered:
+        raise HarnessError(f"{gateway.name}: {report.lost} lost, {report.reordered} out of order")
+    return {
+        "cache_flight_calls": bench.mock.stats()["requests"] - before,
+        "cache_flight_whole": report.done,
+    }
+
+
 def memory(bench: Bench, start: Start) -> Values:
     """Start time and resident memory.
 
@@ -319,14 +374,20 @@ GROUPS: dict[str, Callable[[Bench, Gateway], Values]] = {
     "saturation": saturation,
     "translate": translate,
     "tokens": tokens,
+    "cache": cache,
 }
 MEMORY = "memory"
 # Groups that not everybody has a part in. A gateway that translates has none in the others.
-_TAKES_PART = {"translate": {DIRECT, "nginx", OURS, TRANSLATING}, "tokens": {OURS}}
+_TAKES_PART = {
+    "translate": {DIRECT, "nginx", OURS, TRANSLATING},
+    "tokens": {OURS},
+    "cache": {DIRECT, "nginx", CACHING},
+}
+_NOWHERE_ELSE = (TRANSLATING, CACHING)
 
 
 def takes_part(group: str, subject: str) -> bool:
     """Whether a group is measured of a subject: ``direct`` has neither CPU nor memory."""
     if subject == DIRECT and group in ("cpu", MEMORY):
         return False
-    return subject in _TAKES_PART[group] if group in _TAKES_PART else subject != TRANSLATING
+    return subject in _TAKES_PART[group] if group in _TAKES_PART else subject not in _NOWHERE_ELSE

@@ -49,6 +49,34 @@ def _stream_rows() -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def _cache_rows() -> tuple[Row, ...]:
+    names = {
+        "miss": "miss, whole",
+        "exact_whole": "exact hit, whole",
+        "exact_streamed": "exact hit, streamed",
+        "semantic_whole": "semantic hit, whole",
+        "semantic_streamed": "semantic hit, streamed",
+    }
+    return tuple(
+        Row(f"{label}, c={connections}: {what}", f"cache_{name}_c{connections}_{metric}")
+        for name, label in names.items()
+        for connections in (1, 8)
+        for what, metric in (
+            ("p50, µs", "p50_us"),
+            ("p99, µs", "p99_us"),
+            ("CPU, µs", "cpu_us"),
+            ("kept waiting by other programs, share of time", "wait_share"),
+        )
+    )
+
+
+def _flight_rows() -> tuple[Row, ...]:
+    return (
+        Row("200 identical streams at once: calls of the provider", "cache_flight_calls"),
+        Row("200 identical streams at once: answered whole", "cache_flight_whole"),
+    )
+
+
 SECTIONS = (
     Section(
         "CPU",
@@ -135,6 +163,13 @@ SECTIONS = (
             Row("CPU per request without, µs", "tokens_off_us"),
             Row("difference, µs", "tokens_added_us"),
         ),
+    ),
+    Section(
+        "Cache",
+        "Questions of 1 KB. A miss is a new question each time, which is looked up, sent and its "
+        "answer kept; for nginx and direct it is just sent. Hits are answers to the same question, "
+        "and to it in other words.",
+        (*_cache_rows(), *_flight_rows()),
     ),
     Section(
         "Memory and start",

@@ -10,6 +10,7 @@ from perf.sample import Samples, Spread
 
 OURS = "lynkr"
 TRANSLATING = "lynkr-translate"  # the same, its provider speaking another dialect
+CACHING = "lynkr-cache"  # the same, which answers from what it has kept
 DIRECT = "direct"
 
 
@@ -76,6 +77,20 @@ TARGETS = (
         TRANSLATING,
     ),
     Target("CPU of the token passes, per 100 KB agent request", "tokens_added_us", 250.0, "µs"),
+    *(
+        Target(
+            f"{kind} hit, streamed, c=8, {percent}",
+            f"cache_{kind}_streamed_c8_{percent}_us",
+            limit,
+            "µs",
+            subject=CACHING,
+        )
+        for kind in ("exact", "semantic")
+        for percent, limit in (("p50", 1000.0), ("p99", 5000.0))
+    ),
+    Target(
+        "upstream calls for 200 that are the same", "cache_flight_calls", 1, "", subject=CACHING
+    ),
 )
 STREAMS_TARGET = 2000
 

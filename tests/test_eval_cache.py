@@ -11,7 +11,7 @@ import pytest
 
 import eval.__main__ as frame
 from eval import cache, cache_chart, cache_lookup, cache_trade_off
-from eval.cache_decision import ALL_RULES
+from eval.cache_decision import ALL_RULES, Questions
 from eval.cache_pairs import Pair, pair_sets, reworded
 from eval.report import Cell, Table
 from eval.shares import percent, spread, wilson
@@ -190,10 +190,13 @@ def test_long_questions_differ_in_one_part() -> None:
 
 def test_the_nearest_that_fits_is_served() -> None:
     """Among the four nearest. None where none may be served."""
-    close = [(7, 0.99), (3, 0.97), (1, 0.96), (5, 0.95), (9, 0.94)]
-    fits = {3: 0.9, 1: 1.0, 5: 1.0, 9: 2.0}
-    assert cache_lookup.best(0, close, lambda at, other, near: fits.get(other)) == 3
-    assert cache_lookup.best(0, close[:1], lambda at, other, near: fits.get(other)) is None
+    texts = ("Explain TCP vs UDP", "Explain TCP vs QUIC", "How do TCP and UDP differ?", "Hello")
+    questions = [Questions()(text) for text in texts]
+    serve = cache_lookup.serving(questions, questions, "default")
+    assert serve(0, [(1, 0.99), (2, 0.97), (3, 0.9)]) == 2
+    assert serve(0, [(1, 0.99), (3, 0.97)]) is None
+    alone = cache_lookup.serving(questions, questions, "cosine >= 0.90")
+    assert alone(0, [(1, 0.99), (2, 0.97)]) == 1 and alone(0, [(1, 0.89)]) is None
 
 
 def test_a_stream_counts_each_question_once() -> None:
@@ -207,10 +210,10 @@ def test_a_stream_counts_each_question_once() -> None:
     assert stream.texts == ["a", "a again", "b", "c"]
     close = [[(other, 0.9) for other in range(4) if other != at] for at in range(4)]
     for seed in range(5):
-        found = stream.run(close, lambda at, other, near: near, seed)
+        found = stream.run(close, lambda at, near: near[0][0] if near else None, seed)
         assert (found.questions, found.repeats) == (4, 1)
         assert found.right + found.wrong + found.unlabelled == 3
-        none = stream.run(close, lambda at, other, near: None, seed)
+        none = stream.run(close, lambda at, near: None, seed)
         assert (none.right, none.wrong, none.unlabelled, none.repeats) == (0, 0, 0, 1)
 
 

@@ -174,8 +174,27 @@ def without(bytes lines not None, names not None):
 
 def value_of(bytes lines not None, bytes name not None):
     """The first value of a header in a block, or ``None``. ``name`` in lower case."""
-    for line in lines.split(b"\r\n"):
-        key, _, value = line.partition(b":")
-        if key.lower() == name:
-            return value.strip()
+    cdef const char* at = lines
+    cdef const char* end = at + len(lines)
+    cdef const char* word = name
+    cdef Py_ssize_t length = len(name)
+    cdef const char* stop
+    while at <= end:
+        stop = _line_end(at, end)
+        if stop - at > length and at[length] == c':' and strncasecmp(at, word, <size_t>length) == 0:
+            return PyBytes_FromStringAndSize(at + length + 1, stop - at - length - 1).strip()
+        at = stop + 2
     return None
+
+
+cdef inline const char* _line_end(const char* at, const char* end) noexcept:
+    """The CR LF that comes next, or the end."""
+    cdef const char* found
+    while at < end:
+        found = <const char*>memchr(at, c'\r', <size_t>(end - at))
+        if found == NULL or found + 1 >= end:
+            return end
+        if found[1] == c'\n':
+            return found
+        at = found + 1
+    return end

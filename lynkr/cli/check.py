@@ -21,11 +21,14 @@ def checked(
     cwd: Path,
     flags: Mapping[str, object] | None = None,
 ) -> Loaded:
-    """The configuration after every check, the catalog's included. Raises ``ConfigError``."""
+    """The configuration after every check, the catalog's and the cache's included. Raises
+    ``ConfigError``."""
     from lynkr.providers import catalog
+    from lynkr.server import answer_store
 
     loaded = load(config, environ, cwd, flags=flags)
-    if problems := catalog.check(loaded.settings, loaded.environ):
+    problems = catalog.check(loaded.settings, loaded.environ)
+    if problems := [*problems, *answer_store.check(loaded.settings)]:
         raise ConfigError(located(loaded, problems))
     return loaded
 

@@ -162,8 +162,9 @@ class Cache(Section, frozen=True):
     entries_max: int = 100_000  # per worker, of all keys together; about 1 KB each
     entries_per_key_max: int = 20_000
     store_bytes_max: int = 1024 * MIB  # on disk or in Redis, of all keys together
-    similarity_min: float = 0.80  # cosine below which two questions are never the same
-    coverage_min: float = 0.90  # share of either question's content that the other must hold
+    rule: Literal["strict", "default", "balanced"] = (
+        "default"  # how alike two questions must be; balanced finds more, and errs more
+    )
     max_false_hit: float = 0.01  # of semantic hits; where it is exceeded, the bar rises or they end
     shadow_rate: float = 0.01  # share of semantic hits that are compared with a fresh answer
     judge: str = ""  # "provider:model" that compares the two answers, beside their words

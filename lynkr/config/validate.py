@@ -88,7 +88,7 @@ def without_effect(settings: Settings) -> list[str]:
 
 _MAY_BE_ZERO = (
     "drain_s", "breaker_failures", "retries_max", "retry_wait_s_max", "first_write_wait_s",
-    "shadow_rate", "similarity_min", "coverage_min",
+    "shadow_rate",
 )  # fmt: skip
 
 
@@ -346,7 +346,7 @@ def _auth(settings: Settings) -> Iterator[Finding]:
 
 def _cache(settings: Settings) -> Iterator[Finding]:
     cache = settings.cache
-    for name in ("similarity_min", "coverage_min", "max_false_hit", "shadow_rate"):
+    for name in ("max_false_hit", "shadow_rate"):
         if getattr(cache, name) > 1:
             yield Finding(("cache", name), "is a share, from 0 to 1", "write 1 % as 0.01")
     for index, key in enumerate(settings.auth.keys):

@@ -24,7 +24,9 @@ from lynkr.config.settings import Cache
 from lynkr.gateway.flights import Flights
 from lynkr.gateway.replay import Content
 from lynkr.policies.false_hits import Bar, Ledger, sampled
+from lynkr.policies.questions.guard import RULES
 from lynkr.stores.answers import ID_PREFIX, Answer, Change, Dropped, Sighting
+from lynkr.stores.index import SCAN_MAX
 from lynkr.stores.shelf import Entry, Shelf
 from lynkr.transforms.tools.nearness import MODEL
 
@@ -37,9 +39,20 @@ DIM = 256  # of the model that ships with lynkr
 CONTENT_COST = 400  # bytes of an answer's content in memory, beside the content
 
 
+class Words(msgspec.Struct, frozen=True):
+    """A question as it is compared."""
+
+    text: str  # in canonical words
+    features: bytes
+    vector: bytes  # int8 per dimension
+    against: str = ""  # why no other wording may answer it; then there is nothing else
+
+
 class Keeper(Protocol):
     """The way to the store; nothing here waits."""
 
+    @property
+    def connected(self) -> bool: ...
     def start(self) -> None: ...
     def put(self, answer: Answer, content: bytes) -> None: ...
     def drop(self, ids: Sequence[str]) -> None: ...
@@ -71,9 +84,11 @@ class Answers:
         self._keeper = keeper
         self._started = False
         self._model: Any = None  # a StaticModel, or what else embeds
+        self.words: dict[str, Words] = {}  # of questions asked lately
         self._shelf: Shelf | None = None
         self._arriving: deque[Change] = deque()
         self._taking = False
+        self._unsettled = False  # graphs were read, and not all of the store's entries yet
         self._placed: list[Callable[[], object]] = []
         self.ledger = Ledger()
         self._noted: dict[Sighting, None] = {}  # that the log will bring back
@@ -81,7 +96,8 @@ class Answers:
 
     def configure(self, settings: Cache) -> None:
         """Other settings from here on. The model and the sizes of what is held stay."""
-        self.settings = settings
+        model_dir = self.settings.model_dir  # its vectors are what was kept
+        self.settings = msgspec.structs.replace(settings, model_dir=model_dir)
         self.flights.reply_bytes_max = settings.reply_bytes_max
 
     def attach(self, keeper: Keeper) -> None:
@@ -92,6 +108,17 @@ class Answers:
         if self._keeper is not None and not self._started:
             self._started = True
             self._keeper.start()
+
+    def restore(self, folder: Path) -> None:
+        """Read the graphs of large partitions, as they were saved, before the store's entries
+        arrive: adding their vectors one by one takes minutes."""
+        if self.settings.entries_max > SCAN_MAX:
+            self._unsettled = self.shelf.index.load(folder) > 0
+
+    def save(self, folder: Path) -> None:
+        """For the next ``restore``. Raises ``OSError``."""
+        if self._shelf is not None and self.settings.entries_max > SCAN_MAX:
+            self._shelf.index.save(folder)
 
     # --- vectors ----------------------------------------------------------------------------
 
@@ -208,7 +235,7 @@ class Answers:
 
     def bar(self, scope: bytes, partition: bytes, max_false_hit: float) -> Bar:
         """What an answer must reach to be served in this partition."""
-        floor = self.settings.similarity_min
+        floor = RULES[self.settings.rule].similarity_min
         return self.ledger.bar(scope, partition, max_false_hit, floor, time.time())
 
     def samples(self, scope: bytes, partition: bytes) -> bool:
@@ -244,6 +271,9 @@ class Answers:
             asyncio.get_running_loop().call_soon(self._take)
             return
         self._taking = False
+        if self._unsettled and self._keeper is not None and self._keeper.connected:
+            self._unsettled = False
+            self.shelf.index.settle()
         placed, self._placed = self._placed, []
         for tell in placed:
             tell()

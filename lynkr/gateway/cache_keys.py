@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lynkr._native.canonical import canonical
@@ -66,16 +67,23 @@ def scopes_of(
 
 
 def _scope(principal: Principal, sharing: str, lent: Shown | None) -> bytes:
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     if sharing == "team" and principal.team:
-        digest.update(b"team\0" + principal.team.encode())
+        whose = "team\0" + principal.team
     elif principal.anonymous:
-        digest.update(b"anonymous\0")
+        whose = "anonymous\0"
     else:
-        digest.update(b"key\0" + principal.name.encode())
-    for credential in lent or ():
+        whose = "key\0" + principal.name
+    if lent is None:
+        return _scope_named(whose)
+    digest = hashlib.blake2b(whose.encode(), digest_size=DIGEST_BYTES)
+    for credential in lent:
         digest.update(b"\0" + hashlib.sha256(credential or b"").digest())
     return digest.digest()
+
+
+@lru_cache(1024)
+def _scope_named(whose: str) -> bytes:
+    return hashlib.blake2b(whose.encode(), digest_size=DIGEST_BYTES).digest()
 
 
 class Names:
@@ -94,12 +102,10 @@ class Names:
         body: bytes,
         layout: Layout | None,
     ) -> None:
-        base = hashlib.blake2b(scope, digest_size=DIGEST_BYTES)
-        base.update(
-            f"{api}\0{planned.provider}\0{planned.route.model}\0{planned.route.spoken}"
-            f"\0{epoch}\0".encode("utf-8", "surrogatepass")
+        target = (
+            f"{api}\0{planned.provider}\0{planned.route.model}\0{planned.route.spoken}\0{epoch}\0"
         )
-        base.update(request.query)
+        base = [scope, target.encode("utf-8", "surrogatepass"), request.query]
         for name in _SHAPING:
             # The reader of heads has taken this one out already, for its own use.
             value = (
@@ -107,8 +113,8 @@ class Names:
                 if name == b"anthropic-version"
                 else value_of(request.head, name)
             )
-            base.update(b"\0-" if value is None else b"\0+" + value)
-        self._base = base
+            base.append(b"\0-" if value is None else b"\0+" + value)
+        self._base = b"".join(base)
         self._volatile = _VOLATILE[api]
         self._body = _unattributed(body, layout)
         whole = canonical(self._body, self._volatile)
@@ -122,8 +128,7 @@ class Names:
         return None if rest is None else self._digest(b"\0question\0", rest)
 
     def _digest(self, what: bytes, data: bytes) -> bytes:
-        digest = self._base.copy()
-        digest.update(what)
+        digest = hashlib.blake2b(self._base + what, digest_size=DIGEST_BYTES)
         digest.update(data)
         return digest.digest()
 

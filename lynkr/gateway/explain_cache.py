@@ -12,7 +12,7 @@ from lynkr.policies.access import Principal
 from lynkr.policies.cache_facts import question_of
 from lynkr.policies.questions.canon import canon
 from lynkr.policies.questions.features import features
-from lynkr.policies.questions.guard import Rule, judge
+from lynkr.policies.questions.guard import RULES, Rule, judge
 from lynkr.stores.answers import Answer
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def cache_plan(
         return plan
     bare: InboundRequest = _Bare()  # type: ignore[assignment]
     scope = scope_of(principal, cache.scope, bare, lent=False)
-    names = Names(api, scope, cache.epoch + "\n", planned, bare, body, layout)
+    names = Names(api, scope, f"{cache.epoch}\n\n{cache.model_dir}", planned, bare, body, layout)
     mine = [answer for answer in kept if answer.scope == scope]
     exact = next((answer.id for answer in mine if answer.key == names.key), None)
     plan["entry"] = exact
@@ -75,7 +75,7 @@ def cache_plan(
             else "The vectors are of English, so only the same words may have its answer."
         )
         return plan
-    rule = Rule(cache.similarity_min, cache.coverage_min)
+    rule = RULES[cache.rule]
     partition = names.partition(asked.span)
     vector, mark = rules.standing.answers.vector(plain.text), features(plain)
     rows = [

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from lynkr._native.headers import value_of
 from lynkr.errors import GatewayError
-from lynkr.gateway.following import end, follow, follow_whole, go_on, take_over
+from lynkr.gateway.following import end, facts_of, follow, follow_whole, go_on, take_over
 from lynkr.gateway.lanes import chunk
+from lynkr.wire.message import Usage
 
 if TYPE_CHECKING:
     from lynkr._native.outbound import Outbound
@@ -62,7 +63,7 @@ class Follower:
             if self.chunked:
                 exchange.inbound.send(LAST_CHUNK)
             flight.leave(exchange)
-            end(exchange)
+            end(exchange, flight.usage)
 
     @property
     def behind(self) -> int:
@@ -75,7 +76,7 @@ class Flight:
 
     __slots__ = (
         "bytes", "complete", "encoding", "failures", "flights", "followers", "key", "leader",
-        "outbound", "over", "overflown", "pieces", "streamed",
+        "outbound", "over", "overflown", "pieces", "streamed", "usage",
     )  # fmt: skip
 
     def __init__(self, flights: Flights, key: bytes, leader: Exchange) -> None:
@@ -90,6 +91,7 @@ class Flight:
         self.streamed = False  # whether they are events, or one body
         self.failures = 0
         self.outbound: Outbound | None = None  # once the reply has begun
+        self.usage = Usage()  # once it is complete
         self.over = False  # nobody can join any more
         self.complete = False  # the pieces are the whole reply
 
@@ -132,6 +134,7 @@ class Flight:
     def whole(self, lines: bytes, body: bytes, *, streamed: bool) -> None:
         """The reply came at once, because it had to be translated as a whole."""
         self.over = self.complete = True
+        self.usage = facts_of(self.leader).usage
         self.flights.forget(self)
         self.bytes = len(body)
         self.overflown = self.bytes > self.flights.reply_bytes_max
@@ -140,12 +143,14 @@ class Flight:
         for exchange in tuple(self.followers):
             if exchange.stream == self.leader.stream and not exchange.request.http_1_0:
                 self.leave(exchange)
-                follow_whole(exchange, lines, body, streamed=streamed)
+                exchange.planned = self.leader.planned  # it may have been the second choice
+                follow_whole(exchange, lines, body, self.usage, streamed=streamed)
 
     def done(self) -> None:
         """The reply is whole. Those who read along are served to the end; others are told later,
         by ``settled``."""
         self.over = self.complete = True
+        self.usage = facts_of(self.leader).usage
         self.flights.forget(self)
         for follower in tuple(self.followers.values()):
             if follower.flowing:
@@ -242,6 +247,7 @@ class Flight:
         if self.encoding is not None and _accepted(mine) != _accepted(leader):
             return
         follower.flowing = True
+        mine.planned = leader.planned  # it may have been the second choice
         follower.chunked = follow(mine, leader, self.outbound)
         mine.inbound.feed_from(follower)
 

@@ -9,18 +9,29 @@ from typing import TYPE_CHECKING
 
 from lynkr.gateway.caching import MISS, Hit
 from lynkr.gateway.lanes import dropped_line, reply_head, translated_head
+from lynkr.wire.message import ReplyFacts, Usage
 
 if TYPE_CHECKING:
     from lynkr._native.outbound import Outbound
     from lynkr.gateway.exchange import Exchange
 
 SHARED_LINES = b"x-lynkr-cache: hit\r\nx-lynkr-cache-kind: flight\r\n"
+_NOTHING = ReplyFacts()
 # Of a reply under way, what its new owner must know.
 _OF_REPLY = (
     "planned", "translation", "key_index", "dropped", "edited", "reading", "tee", "translator",
     "encoding", "lines", "plain", "streaming", "events", "attempts", "tries", "reused",
     "times_written_ns", "times_first_ns",
 )  # fmt: skip
+
+
+def facts_of(exchange: Exchange) -> ReplyFacts:
+    """What was read of the reply on its way."""
+    if exchange.translation is not None:
+        return exchange.translation.facts
+    if exchange.tee is not None and exchange.reading is not None:
+        return exchange.reading.read(exchange.tee)
+    return _NOTHING
 
 
 def _begun(exchange: Exchange) -> int:
@@ -62,7 +73,9 @@ def follow(exchange: Exchange, leader: Exchange, outbound: Outbound) -> bool:
     return chunked
 
 
-def follow_whole(exchange: Exchange, lines: bytes, body: bytes, *, streamed: bool) -> None:
+def follow_whole(
+    exchange: Exchange, lines: bytes, body: bytes, usage: Usage, *, streamed: bool
+) -> None:
     """Answer with the leader's whole reply."""
     overhead_us = _begun(exchange)
     planned = exchange.planned
@@ -73,11 +86,13 @@ def follow_whole(exchange: Exchange, lines: bytes, body: bytes, *, streamed: boo
     )  # fmt: skip
     exchange.reply_bytes = len(body)
     exchange.inbound.send(head + body)
-    end(exchange)
+    end(exchange, usage)
 
 
-def end(exchange: Exchange) -> None:
-    """The reply is complete."""
+def end(exchange: Exchange, usage: Usage | None = None) -> None:
+    """The reply is complete. ``usage``: of the call that it was another one's reply to."""
+    if usage is not None and exchange.caching is not None:
+        exchange.caching.hit = Hit("flight", usage=usage)
     exchange.times_last_ns = time.monotonic_ns()
     exchange.inbound.end(exchange.request.keep_alive)
     exchange.settle()

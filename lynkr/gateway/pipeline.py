@@ -123,14 +123,19 @@ def _read_slowly(exchange: Exchange, body: bytes) -> None:
 
 
 def route(exchange: Exchange) -> None:
+    """The target that the configuration names first."""
+    exchange.planned = exchange.rules.route(exchange.api.name, exchange.model_token)
+
+
+def choose(exchange: Exchange) -> None:
     """The first target of the chain whose circuit breaker lets calls pass."""
-    first = exchange.rules.route(exchange.api.name, exchange.model_token)
+    first = exchange.planned
+    assert first is not None
     now = time.monotonic()
     planned: PlannedRoute | None = first
     while planned is not None and not planned.breaker.allows(now):
         planned = planned.following
     if planned is None:
-        exchange.planned = first
         raise circuit_open(first, now)
     exchange.planned = planned
 
@@ -168,8 +173,8 @@ def send(exchange: Exchange) -> None:
     exchange.send(planned)
 
 
-PHASES: tuple[Phase, ...] = (read, route, recall, write, send)
-_SENDING: tuple[Phase, ...] = (write, send)
+PHASES: tuple[Phase, ...] = (read, route, recall, choose, write, send)
+_SENDING: tuple[Phase, ...] = (choose, write, send)
 
 
 def run(exchange: Exchange) -> None:

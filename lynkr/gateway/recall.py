@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lynkr._native.headers import value_of
 from lynkr._native.spans import Layout
 from lynkr.errors import GatewayError
-from lynkr.gateway.answers import Answers, new_id
+from lynkr.gateway.answers import Answers, Words, new_id
 from lynkr.gateway.cache_keys import Names, scope_of
 from lynkr.gateway.caching import MISS, Caching, Hit, Question
 from lynkr.gateway.flights import Flight
@@ -26,8 +28,7 @@ from lynkr.policies.cache_facts import facts_of, question_of
 from lynkr.policies.cacheable import Cacheable, judge
 from lynkr.policies.questions.canon import canon
 from lynkr.policies.questions.features import features
-from lynkr.policies.questions.guard import Rule
-from lynkr.policies.questions.guard import judge as compare
+from lynkr.policies.questions.guard import RULES, Verdict, choose
 from lynkr.policies.side_calls import side_call
 from lynkr.policies.storable import body_storable
 from lynkr.stores.answers import Answer
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 APIS = frozenset(("messages", "count_tokens", "chat", "responses", "embeddings"))
 _AS_BODIES = frozenset(("count_tokens", "embeddings"))  # replies kept as they came
 EPOCH_BYTES_MAX = 256
+WORDS_MAX = 512  # questions of up to 600 bytes; about 1 KB each with what is made of them
 _YES = (b"true", b"1")
 
 
@@ -62,7 +64,7 @@ def look_up(exchange: Exchange, send: Callable[[Exchange], None]) -> bool:
     except Exception as error:  # the cache must not fail a call
         if not isinstance(error, GatewayError):  # that is: no answer has the form it asks for
             exchange.desk.crashed(error)
-        exchange.caching = None
+        exchange.caching, exchange.cache_rule = None, "failed"
         return False
 
 
@@ -80,16 +82,16 @@ def _look_up(exchange: Exchange, send: Callable[[Exchange], None]) -> bool:
     exchange.cache_rule = verdict.rule
     if errand is None and not (verdict.exact or verdict.semantic):
         return False
-    caching = _caching(exchange, send)
+    found = _caching(exchange, send)
+    if found is None:
+        if errand is None:
+            exchange.cache_rule = "not_understood"
+        return False
+    caching, names = found
     if errand is not None:
         exchange.caching = caching
-        if caching is None:
-            return False
         caching.store = caching.look_up = False
         caching.flight = Flight(exchange.rules.standing.answers.flights, caching.key, exchange)
-        return False
-    if caching is None:
-        exchange.cache_rule = "not_understood"
         return False
     answers = exchange.rules.standing.answers
     answers.start()
@@ -106,11 +108,11 @@ def _look_up(exchange: Exchange, send: Callable[[Exchange], None]) -> bool:
             flight.join(exchange)
             return True
     if verdict.semantic:
-        _note_question(exchange, caching, answers)
+        _note_question(exchange, caching, names, answers)
         if caching.question is not None and caching.look_up:
-            found = nearest(exchange, caching, answers, now)
-            if found is not None:
-                return _serve(exchange, caching, found[0], found[1], now)
+            near = nearest(exchange, caching, answers, now)
+            if near is not None:
+                return _serve(exchange, caching, near[0], near[1], now)
     exchange.caching = caching
     exchange.cache_line = MISS
     if caching.look_up:
@@ -129,18 +131,20 @@ def verdict_of(
     return judge(facts, side, mode, request_bytes_max=request_bytes_max)  # type: ignore[arg-type]
 
 
-def _caching(exchange: Exchange, send: Callable[[Exchange], None]) -> Caching | None:
+def _caching(exchange: Exchange, send: Callable[[Exchange], None]) -> tuple[Caching, Names] | None:
     planned, request = exchange.planned, exchange.request
     assert planned is not None
     cache = exchange.rules.settings.cache
     principal = request.principal or ANONYMOUS
     given = request.gateway_header(b"x-lynkr-cache-epoch") or b""
     epoch = cache.epoch + "\n" + given[:EPOCH_BYTES_MAX].decode("latin-1")
+    model_dir = exchange.rules.standing.answers.settings.model_dir
     lent = planned.route.endpoint.auth == "client"
     scope = scope_of(principal, cache.scope, request, lent=lent)
     names = Names(
-        exchange.api.name, scope, epoch, planned, request, exchange.original, exchange.layout
-    )
+        exchange.api.name, scope, f"{epoch}\n{model_dir}", planned, request,
+        exchange.original, exchange.layout,
+    )  # fmt: skip
     if names.key is None:
         return None
     control = (value_of(request.head, b"cache-control") or b"").lower()
@@ -155,14 +159,7 @@ def _caching(exchange: Exchange, send: Callable[[Exchange], None]) -> Caching | 
         look_up=not (no_cache or b"no-store" in control),
         go_on=send,
     )
-    layout = exchange.layout
-    asked = question_of(exchange.original, layout) if layout is not None else None
-    if asked is not None:
-        partition = names.partition(asked.span)
-        if partition is not None:
-            caching.partition = partition
-            caching.question = Question(asked.span, asked.text, b"", b"")
-    return caching
+    return caching, names
 
 
 def _said(exchange: Exchange, name: bytes) -> bool:
@@ -170,19 +167,39 @@ def _said(exchange: Exchange, name: bytes) -> bool:
     return given is not None and given.lower() in _YES
 
 
-def _note_question(exchange: Exchange, caching: Caching, answers: Answers) -> None:
+def _note_question(exchange: Exchange, caching: Caching, names: Names, answers: Answers) -> None:
     """The question in the form in which it is compared; none for what no other wording may
     answer."""
-    asked = caching.question
+    layout = exchange.layout
+    asked = question_of(exchange.original, layout) if layout is not None else None
     if asked is None:
         return
-    plain = canon(asked.text)
-    own_model = bool(exchange.rules.settings.cache.model_dir)
-    if plain.fleeting or (plain.language != "en" and not own_model):
-        exchange.cache_rule = "fleeting" if plain.fleeting else "language"
-        caching.question = None
+    words = words_of(asked.text, answers)
+    if words.against:
+        exchange.cache_rule = words.against
         return
-    caching.question = Question(asked.span, plain.text, features(plain), answers.vector(plain.text))
+    partition = names.partition(asked.span)
+    if partition is None:
+        return
+    caching.partition = partition
+    caching.question = Question(asked.span, words.text, words.features, words.vector)
+
+
+def words_of(text: str, answers: Answers) -> Words:
+    """Read once, as long as it is asked again and again: half of what a hit costs."""
+    found = answers.words.get(text)
+    if found is None:
+        plain = canon(text)
+        if plain.fleeting:
+            found = Words("", b"", b"", "fleeting")
+        elif plain.language != "en" and not answers.settings.model_dir:
+            found = Words("", b"", b"", "language")
+        else:
+            found = Words(plain.text, features(plain), answers.vector(plain.text))
+        if len(answers.words) >= WORDS_MAX:
+            del answers.words[next(iter(answers.words))]
+        answers.words[text] = found
+    return found
 
 
 def nearest(
@@ -198,19 +215,29 @@ def nearest(
     if bar.off:
         exchange.cache_rule = "false_hits"
         return None
-    rule = Rule(max(bar.similarity_min, cache.similarity_min), cache.coverage_min)
-    for entry, similarity in answers.shelf.nearest(
-        caching.partition, asked.vector, caching.scope, caching.epoch, now
-    ):
-        if similarity < rule.similarity_min:
-            if similarity >= cache.similarity_min:
-                exchange.cache_rule = "raised_bar"
-            break
-        found = compare(asked.features, entry.features, similarity, rule)
-        if found.allowed:
-            return entry, Hit("semantic", entry.id, similarity, found.coverage)
-        exchange.cache_rule = found.vetoes[0] if found.vetoes else "coverage"
+    rule = RULES[cache.rule]
+    floor = rule.similarity_min
+    if bar.similarity_min > floor:
+        rule = msgspec.structs.replace(rule, similarity_min=bar.similarity_min)
+    near = answers.shelf.nearest(caching.partition, asked.vector, caching.scope, caching.epoch, now)
+    if not near:
+        return None
+    choice = choose(asked.features, [(entry.features, one) for entry, one in near], rule)
+    if choice.index >= 0:
+        entry, similarity = near[choice.index]
+        coverage = choice.verdicts[choice.index].coverage
+        return entry, Hit("semantic", entry.id, similarity, coverage)
+    exchange.cache_rule = _why(choice.verdicts[0], near[0][1], floor)
     return None
+
+
+def _why(nearest: Verdict, similarity: float, floor: float) -> str:
+    """Why the nearest question's answer would not do: one word."""
+    if not nearest.vetoes:
+        return "lead"  # another one is as near
+    if nearest.vetoes[0] == "similarity":
+        return "raised_bar" if similarity >= floor else "ok"  # there is none that is near at all
+    return nearest.vetoes[0]
 
 
 # --- a hit ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import time
 from lynkr._native.requests import InboundRequest
 from lynkr.errors import GatewayError
 from lynkr.gateway.exchange import Exchange
+from lynkr.gateway.following import facts_of
 from lynkr.gateway.shaping import learn, passes_of, settle_session
 from lynkr.policies.access import ANONYMOUS
 from lynkr.policies.bill import counterfactual, price
@@ -26,13 +27,7 @@ def record_of(exchange: Exchange, client: str) -> Record:
     now_ns = time.monotonic_ns()
     accepted_ns = request.accepted_ns
     last_ns = exchange.times_last_ns or now_ns
-    tee, reading = exchange.tee, exchange.reading
-    facts = _NOTHING
-    translation = exchange.translation
-    if translation is not None:
-        facts = translation.facts
-    elif tee is not None and reading is not None:
-        facts = reading.read(tee)
+    facts = facts_of(exchange)
     written_ns, first_ns = exchange.times_written_ns, exchange.times_first_ns
     principal = request.principal or ANONYMOUS
     return Record(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -125,11 +126,17 @@ def _fits(row: Row, body: bytes, layout: Layout, rest: Span) -> bool:
 
 def _in_system(body: bytes, layout: Layout) -> str:
     for start, end in _system_texts(layout):
-        head = body[start : min(end, start + _SYSTEM_BYTES)]
-        for token, row in _SYSTEM:
-            if token in head and _fits(row, body, layout, (end, end)):
+        for row in _said_in(body[start : min(end, start + _SYSTEM_BYTES)]):
+            if _fits(row, body, layout, (end, end)):
                 return row.kind
     return ""
+
+
+@lru_cache(64)
+def _said_in(head: bytes) -> tuple[Row, ...]:
+    """The rows whose words are in the beginning of a system prompt. Prompts come again and again,
+    and looking for all the phrases takes 4 us."""
+    return tuple(row for token, row in _SYSTEM if token in head)
 
 
 def _system_texts(layout: Layout) -> list[Span]:

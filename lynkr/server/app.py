@@ -25,7 +25,7 @@ from lynkr._native.inbound import Inbound
 from lynkr._native.requests import InboundRequest
 from lynkr.config.settings import Settings, Upstream
 from lynkr.demo import origin as demo_origin
-from lynkr.errors import GatewayError
+from lynkr.errors import ConfigError, GatewayError, Problem
 from lynkr.gateway.answers import Answers
 from lynkr.gateway.caching import Hit
 from lynkr.gateway.errands import Errands
@@ -35,9 +35,10 @@ from lynkr.gateway.rules import Rules
 from lynkr.gateway.settle import record_of, refusal_record
 from lynkr.gateway.shadows import Shadows
 from lynkr.gateway.standing import Standing
+from lynkr.gateway.warming import warm_up
 from lynkr.policies.record import Record
 from lynkr.server import control
-from lynkr.server.answer_store import opener, worth_following
+from lynkr.server.answer_store import graphs_folder, opener, wants_questions, worth_following
 from lynkr.server.front import Front, TrustedProxies, inbound_limits
 from lynkr.server.listing import Listing
 from lynkr.server.routes import application
@@ -55,6 +56,12 @@ from lynkr.upstream.pool import Pool
 BACKLOG = 4096  # the kernel caps it at net.core.somaxconn
 PLACED_S = 5.0  # how long the reader of the store's log waits for the loop before it goes on
 SWEEP_S = 1.0  # how late a deadline may be noticed
+# What the cache takes once: the sizes of what is held, the model, the store.
+AT_START = (
+    *(("cache", name) for name in ("memory_bytes_max", "entries_max", "entries_per_key_max")),
+    *(("cache", name) for name in ("store_bytes_max", "model_dir", "encryption_key")),
+    ("storage", "shared_url"),
+)
 Reload = Callable[[], list[str]]
 
 
@@ -179,6 +186,8 @@ class Gateway:
             self._connections_changed,
         )
         try:
+            if wants_questions(settings):
+                self._warm_up()
             await self._listen()
         except BaseException:
             await self.stop(0)
@@ -186,7 +195,20 @@ class Gateway:
         self._publisher.publish()
         self._sweep_deadlines()
         if worth_following(settings):
+            self.answers.restore(graphs_folder(settings))
             self.answers.start()
+
+    def _warm_up(self) -> None:
+        served = {api for one in self.rules.endpoints.values() for api in one.served}
+        try:
+            warm_up(self.answers, served)
+        except Exception as error:  # what a foreign model's library raises
+            folder = self.settings.cache.model_dir
+            if not folder:
+                raise
+            fix = "name a folder that model2vec has saved a model into"
+            problem = Problem("cache.model_dir", f"cannot be loaded: {error}", fix, folder)
+            raise ConfigError([problem]) from error
 
     def _store_of_originals(self, settings: Settings) -> Originals:
         return Originals(
@@ -269,6 +291,9 @@ class Gateway:
         await self._credentials.close()
         await asyncio.to_thread(self.originals.close)
         await asyncio.to_thread(self._keeper.close)
+        if self._slot == 0:  # all workers hold the same
+            with contextlib.suppress(OSError):  # then the next start takes longer
+                await asyncio.to_thread(self.answers.save, graphs_folder(self.settings))
         if self._session is not None:
             await self._session.close()
         if self._sweep is not None:
@@ -304,6 +329,12 @@ class Gateway:
             f"server.{name} is still {getattr(self.settings.server, name)!r}: restart to change it"
             for name in ("host", "port", "unix_socket", "workers", "state_dir")
             if getattr(self.settings.server, name) != getattr(settings.server, name)
+        ]
+        kept += [
+            f"{section}.{name} takes effect after a restart"
+            for section, name in AT_START
+            if getattr(getattr(self.settings, section), name)
+            != getattr(getattr(settings, section), name)
         ]
         self._environ = dict(environ)
         self.settings = settings
@@ -349,6 +380,8 @@ class Gateway:
         for inbound in tuple(self._front.connections):
             inbound.check_deadline(now)
         self._pool.sweep(now)
+        if worth_following(self.settings):  # by now: what another worker has kept
+            self.answers.start()
 
     # --- calls --------------------------------------------------------------------------------
 

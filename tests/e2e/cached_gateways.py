@@ -28,7 +28,7 @@ KEY = "canary-provider-key"
 TCP, TCP_REWORDED = "Explain TCP vs UDP", "What is the difference between TCP and UDP?"
 SEMANTIC = '[cache]\nmode = "semantic"\nshadow_rate = 0.0\n'
 EXACT = '[cache]\nmode = "exact"\n'
-PROBE = "x-lynkr-no-store"
+NOT_KEPT = {"x_lynkr_no_store": "true"}
 _DEADLINE_S = 30.0
 _PREFIX_CHARS = 16  # of a request's id: "req_" and what the worker drew at its start
 
@@ -55,7 +55,9 @@ def answers(upstream: ScriptedUpstream, text: str = ANSWER) -> None:
 def question(text: str, *, stream: bool = False, cold: bool = False) -> bytes:
     """``cold``: at temperature 0, so that mode "exact" takes it."""
     body = json.loads(asks("messages", text, stream=stream))
-    return json.dumps(body if cold else {k: v for k, v in body.items() if k != "temperature"}).encode()
+    return json.dumps(
+        body if cold else {k: v for k, v in body.items() if k != "temperature"}
+    ).encode()
 
 
 async def sent(port: int, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
@@ -99,7 +101,7 @@ async def everywhere(
 
     async def holds() -> bool:
         with contextlib.suppress(ConnectionError):
-            told = await ask(gateway, body, **{PROBE.replace("-", "_"): "true"})
+            told = await ask(gateway, body, **NOT_KEPT)
             last[told.worker] = told
         assert len(last) <= workers, "a worker has been replaced"
         return len(last) == workers and all(map(as_wanted, last.values()))
@@ -110,9 +112,7 @@ async def everywhere(
 
 async def served(gateway: GatewayProcess, workers: int, body: bytes, entry: str, kind: str) -> None:
     """Every worker answers with this entry; the provider is then asked no more."""
-    await everywhere(
-        gateway, workers, body, lambda told: (told.entry, told.kind) == (entry, kind)
-    )
+    await everywhere(gateway, workers, body, lambda told: (told.entry, told.kind) == (entry, kind))
 
 
 async def forgotten(gateway: GatewayProcess, workers: int, body: bytes) -> None:
@@ -121,14 +121,14 @@ async def forgotten(gateway: GatewayProcess, workers: int, body: bytes) -> None:
 
 
 async def kept(gateway: GatewayProcess, body: bytes) -> str:
-    """Ask until a worker answers from its cache; the entry's id."""
+    """Have the provider answer, then ask until a worker answers from its cache; the entry's id."""
+    assert (await ask(gateway, body)).kind == ""
     found = ""
 
     async def holds() -> bool:
         nonlocal found
-        told = await ask(gateway, body)
-        found = told.entry
-        return bool(told.kind)
+        found = (await ask(gateway, body, **NOT_KEPT)).entry
+        return found != ""
 
     await until(holds, "an answer to be kept")
     return found

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from lynkr.config.settings import Auth, Cache, Key
+from lynkr.config.settings import Auth, Cache, Failover, Key, Routing
 from lynkr.policies.access import digest
 from tests.gateway.cached import ANSWER, ask, asks, at, cache_of, stream, text_of, until, whole
 from tests.harness.theatre import Theatre
-from tests.harness.upstream import Script, Send
+from tests.harness.upstream import Reset, Script, Send
 
 APIS = ("messages", "chat", "responses")
 
@@ -321,3 +321,22 @@ def _ruin(folder: str) -> None:
     from pathlib import Path
 
     (Path(folder) / "answers.db").mkdir()
+
+
+async def test_kept_answers_are_given_while_their_provider_is_down() -> None:
+    """Also when its circuit breaker is open, and when another provider stands in for it."""
+    for providers in ({"one": "anthropic"}, {"one": "anthropic", "two": "anthropic"}):
+        async with Theatre(
+            dict(providers),
+            cache=Cache(mode="exact"),
+            failover=Failover(breaker_failures=1),
+            routing=Routing(fallbacks=list(providers)[1:]),
+        ) as theatre:
+            answers(theatre, whole("messages"))
+            await ask(theatre, "messages", asks("messages"))
+            theatre["one"].otherwise = Script((Reset(),))
+            for name in list(providers)[1:]:
+                theatre[name].otherwise = Script((Send(whole("messages", "Second best.")),))
+            await ask(theatre, "messages", asks("messages", "Something else"))
+            again = await ask(theatre, "messages", asks("messages"))
+            assert cache_of(again) == ("hit", "exact") and text_of(again) == ANSWER

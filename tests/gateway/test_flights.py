@@ -70,6 +70,8 @@ async def test_two_hundred_at_once_cost_one_call() -> None:
         await theatre.record(199)
         billed = [record for record in theatre.records if record.usage.output_tokens]
         assert len(billed) == 1 and len(theatre.gateway.answers.flights) == 0
+        followed = [one.cache.usage for one in theatre.records if one.cache.kind == "flight"]
+        assert {usage.output_tokens for usage in followed} == {7}  # what each did not cost
 
 
 async def test_followers_read_while_the_leader_reads() -> None:

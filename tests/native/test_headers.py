@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lynkr._native.headers import classify, value_of, without
 
@@ -92,6 +96,23 @@ def test_the_lines_a_connection_header_lists_are_left_out(names: set[bytes], lef
 )
 def test_the_first_value_of_a_name_is_found(name: bytes, value: bytes | None) -> None:
     assert value_of(LINES, name) == value
+
+
+def slowly(lines: bytes, name: bytes) -> bytes | None:
+    """``value_of``, the obvious way."""
+    for line in lines.split(b"\r\n"):
+        key, colon, value = line.partition(b":")
+        if colon and key.lower() == name:
+            return value.strip()
+    return None
+
+
+@given(
+    st.lists(st.sampled_from(re.findall(rb"\r\n|.", b"aBab:b: \r\n\t1\r\n\r", re.S)), max_size=40)
+)
+def test_whatever_the_bytes_the_first_value_is_the_same(pieces: list[bytes]) -> None:
+    for name in (b"a", b"ab", b"b", b"aba"):
+        assert value_of(b"".join(pieces), name) == slowly(b"".join(pieces), name)
 
 
 def test_no_name_at_all_is_a_type_error() -> None:

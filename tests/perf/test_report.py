@@ -95,15 +95,16 @@ def test_translation_is_compared_with_our_own_splice_lane() -> None:
 
 
 def test_who_takes_part_in_what() -> None:
-    """A gateway that translates is measured at nothing else, and ``direct`` has no CPU."""
+    """Gateways that translate or cache are measured at nothing else; ``direct`` has no CPU."""
     groups = {*measure.GROUPS, measure.MEMORY}
 
     def of(subject: str) -> set[str]:
         return {group for group in groups if measure.takes_part(group, subject)}
 
     assert of("lynkr-translate") == {"translate"}
-    assert of("lynkr") == groups
-    assert of("aiohttp") == groups - {"translate", "tokens"}
+    assert of("lynkr-cache") == {"cache"}
+    assert of("lynkr") == groups - {"cache"}
+    assert of("aiohttp") == groups - {"translate", "tokens", "cache"}
     assert of("direct") == groups - {"cpu", "memory", "tokens"}
 
 

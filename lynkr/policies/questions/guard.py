@@ -1,84 +1,132 @@
-"""Whether a kept question's answer answers a new question."""
+"""Whether the answer kept for one question may be served for another.
+
+Three things must be: the vectors near, the words of either covered by the other's, and nothing that
+speaks against it. Each refusal says why, in the words of ``VETOES``.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import msgspec
 
-from lynkr.policies.questions.features import VERSION, Parts
-from lynkr.transforms.tools.nearness import similarity as nearness
+from lynkr._native.questions import Guard
+from lynkr.policies.questions.features import ASKED, TOLD, VERSION, stem_hash
+from lynkr.policies.questions.frames import FITS, FRAME_NUMBERS
+from lynkr.policies.questions.vocabulary import ALIKE, APART, IMPLIED, OPPOSITE
+
+# In the order of the bits that ``Guard.compare`` gives.
+VETOES = (
+    *("version", "language", "fleeting", "length", "style", "number", "unit", "negation"),
+    *("code", "path", "quote", "name", "antonym", "direction", "frame"),
+)
+_COVERAGE_WORTH = 0.2  # of coverage against similarity, when several kept questions are allowed
 
 
 class Rule(msgspec.Struct, frozen=True):
-    similarity_min: float = 0.80  # cosine
+    """What two questions must have in common."""
+
+    similarity_min: float = 0.75  # cosine
     coverage_min: float = 0.90  # share of either question's content that the other must hold
+    statement_coverage_min: float = 0.90  # the same of two statements, whose wording is freer
+    lead_min: float = 0.0  # by how much the best kept question must lead a different one
+
+
+RULES = {
+    "strict": Rule(0.80, 0.95, 0.95),
+    "default": Rule(),
+    "balanced": Rule(0.75, 0.85, 0.35, 0.018),
+}
 
 
 class Verdict(msgspec.Struct, frozen=True):
+    """``vetoes``: what speaks against it; "similarity" and "coverage" where the rule asks more."""
+
     allowed: bool
     coverage: float
     vetoes: tuple[str, ...]
 
 
-RULES = {"strict": Rule(0.80, 0.95), "default": Rule(), "balanced": Rule(0.80, 0.60)}
-_ALLOWED_FRAMES = {
-    frozenset(p)
-    for p in (
-        ("how", "what"),
-        ("many", "what"),
-        ("who", "what"),
-        ("when", "what"),
-        ("where", "what"),
-    )
-}
+class Choice(msgspec.Struct, frozen=True):
+    """``index``: which of the kept questions has the answer, or -1. ``verdicts``: one for each."""
 
-
-@functools.lru_cache(4096)
-def _parts(blob: bytes) -> Parts:
-    return msgspec.msgpack.decode(blob[1:], type=Parts)
-
-
-def _covered(one: Parts, other: Parts) -> float:
-    near = nearness()
-    there = {s for s, _ in other.words}
-    total = held = 0.0
-    for s, w in one.words:
-        total += 1
-        if s in there:
-            held += 1
-        elif other.words:
-            held += max(0.0, max(near(w, v) for _, v in other.words) - 0.2)
-    return held / total if total else float(not other.words)
+    index: int
+    verdicts: tuple[Verdict, ...]
 
 
 def judge(asked: bytes, kept: bytes, similarity: float, rule: Rule) -> Verdict:
-    """Whether the answer kept for one question may be served for another."""
-    if not asked or not kept or asked[0] != VERSION or kept[0] != VERSION:
+    """Whether the answer kept for one question may be served for another.
+
+    ``asked`` and ``kept`` are packed by ``features``, in whatever order; ``similarity`` is the
+    cosine of their vectors. Bytes of another version, or of none, are refused and never raise.
+    """
+    if not asked or asked[0] != VERSION:
         return Verdict(False, 0.0, ("version",))
-    a, b = _parts(asked), _parts(kept)
-    out = []
-    if a.fleeting or b.fleeting:
-        out.append("fleeting")
-    if a.style != b.style:
-        out.append("style")
-    if a.numbers != b.numbers:
-        out.append("number")
-    if a.negated != b.negated:
-        out.append("negation")
-    if any(c not in b.low for c in a.code) or any(c not in a.low for c in b.code):
-        out.append("code")
-    if any(n not in b.low for n in a.names) or any(n not in a.low for n in b.names):
-        out.append("name")
-    if any((y, x) in b.order and (x, y) not in b.order for x, y in a.order if x != y):
-        out.append("direction")
-    if a.compare != b.compare or (
-        a.frame
-        and b.frame
-        and a.frame != b.frame
-        and frozenset((a.frame, b.frame)) not in _ALLOWED_FRAMES
-    ):
-        out.append("frame")
-    coverage = min(_covered(a, b), _covered(b, a))
-    allowed = similarity >= rule.similarity_min and coverage >= rule.coverage_min and not out
-    return Verdict(allowed, coverage, tuple(out))
+    coverage, against = _guard().compare(asked, kept)
+    least = rule.coverage_min
+    if against & 1 == 0 and (asked[2] | kept[2]) & (TOLD | ASKED) == TOLD:
+        least = rule.statement_coverage_min
+    if similarity >= rule.similarity_min and coverage >= least and not against:
+        return Verdict(True, coverage, ())
+    vetoes = _named(against)
+    if not similarity >= rule.similarity_min:  # so that no number is refused too
+        vetoes = (*vetoes, "similarity")
+    if coverage < least and not against & 1:
+        vetoes = (*vetoes, "coverage")
+    return Verdict(False, coverage, vetoes)
+
+
+def choose(asked: bytes, kept: Sequence[tuple[bytes, float]], rule: Rule) -> Choice:
+    """The best of several kept questions, each with its similarity; the first of equals.
+
+    Where the rule asks for a lead, two different questions that come too near to each other are
+    both refused: then it cannot be told which of them is meant.
+    """
+    verdicts = tuple(judge(asked, blob, similarity, rule) for blob, similarity in kept)
+    best, worth, second = -1, 0.0, 0.0
+    for place, (blob, similarity) in enumerate(kept):
+        verdict = verdicts[place]
+        if not verdict.allowed:
+            continue
+        value = similarity + _COVERAGE_WORTH * verdict.coverage
+        if best < 0:
+            best, worth = place, value
+        elif value > worth:
+            if blob != kept[best][0]:
+                second = max(second, worth)
+            best, worth = place, value
+        elif blob != kept[best][0]:
+            second = max(second, value)
+    if best >= 0 and second > 0 and worth - second < rule.lead_min:
+        return Choice(-1, verdicts)
+    return Choice(best, verdicts)
+
+
+@functools.cache
+def _named(against: int) -> tuple[str, ...]:
+    return tuple(name for bit, name in enumerate(VETOES) if against >> bit & 1)
+
+
+def _pairs(groups: list[list[str]]) -> list[tuple[int, int]]:
+    found = {
+        (stem_hash(one), stem_hash(other))
+        for group in groups
+        for place, one in enumerate(group)
+        for other in group[place + 1 :]
+        if one != other
+    }
+    return sorted(found)
+
+
+@functools.cache
+def _guard() -> Guard:
+    return Guard(
+        b"".join(FITS),
+        FRAME_NUMBERS["why"],
+        FRAME_NUMBERS["many"],
+        _pairs(ALIKE),
+        _pairs(OPPOSITE),
+        _pairs(APART),
+        [(stem_hash(name), stem_hash(word)) for word, name in IMPLIED],
+    )

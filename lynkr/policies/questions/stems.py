@@ -1,5 +1,7 @@
-"""A word cut back to its stem, so that its forms meet. Far lighter than Porter's: it must only treat
-two questions alike."""
+"""A word cut back to its stem, so that its forms meet.
+
+Far lighter than Porter's stemmer: it must only treat two questions alike.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +41,6 @@ def stem(word: str, forms: dict[str, str]) -> str:
         word = word[:-1]  # "running"
     if len(word) > 3 and word[-1] == "e":
         word = word[:-1]
-    if len(word) > 2 and word[-1] == "y":
+    if len(word) > 3 and word[-1] == "y":
         word = word[:-1] + "i"
     return word

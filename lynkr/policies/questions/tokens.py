@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (quotation marks of all kinds are what is read)
 """A question cut into words, numbers, pieces of code and quotations.
 
 One pass, no backtracking: what is looked ahead for is looked for in a bounded stretch.
@@ -7,10 +8,21 @@ from __future__ import annotations
 
 WORD, NUMBER, CODE, QUOTE, MARK = range(5)
 
+CHUNK_MAX = 200  # characters without a space; longer ones are not words
 QUOTED_MAX = 200  # characters between two quotation marks; further apart they are no pair
-_CLOSING = {'"': '"', "“": "”", "”": "”", "‘": "’", "'": "'", "«": "»", "`": "`", "{": "}", "[": "]"}
-_OPENING = frozenset("(\"'“‘¿¡,;:…*")
-_ENDING = frozenset(".,;:?!)(\"'“”‘’…*")
+_CLOSING = {
+    '"': '"',
+    "“": "”",
+    "”": "”",
+    "‘": "’",
+    "'": "'",
+    "«": "»",
+    "`": "`",
+    "{": "}",
+    "[": "]",
+}
+_OPENING = "(\"'“‘¿¡,;:…*"
+_ENDING = ".,;:?!)(\"'“”‘’…*"
 _CODE_MARKS = frozenset("_/\\{}[]<>$~=@#|&^*+%")
 _SPLITTING = frozenset(",?!;…—–(:")
 _CURRENCIES = frozenset("$€£₹")
@@ -18,8 +30,12 @@ _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 _CONTRACTED = {"re": "are", "ve": "have", "ll": "will", "d": "would", "m": "am"}
 # Endings by which a dotted name is told to be a file; other dotted names are code all the same.
 _FILES = frozenset(
-    "py js ts tsx jsx go rs java c h cc cpp cs rb php sh sql md txt json yaml yml toml html css xml "
-    "csv ini cfg lock proto kt swift log pdf doc docx xls xlsx png jpg jpeg gif zip gz tar exe".split()
+    (
+        *("py", "js", "ts", "tsx", "jsx", "go", "rs", "java", "c", "h", "cc", "cpp", "cs", "rb"),
+        *("php", "sh", "sql", "md", "txt", "json", "yaml", "yml", "toml", "html", "css", "xml"),
+        *("csv", "ini", "cfg", "lock", "proto", "kt", "swift", "log", "pdf", "doc", "docx"),
+        *("xls", "xlsx", "png", "jpg", "jpeg", "gif", "zip", "gz", "tar", "exe"),
+    )
 )
 _DOTTED_WORDS = frozenset(
     ("node.js", "vue.js", "next.js", "react.js", "express.js", "d3.js", ".net", "asp.net")
@@ -32,7 +48,7 @@ class Token:
     quotations without marks. ``capitals``: 0 none, 1 the first letter, 2 more. ``opens``: it begins
     a sentence."""
 
-    __slots__ = ("begin", "end", "kind", "low", "capitals", "opens", "unit")
+    __slots__ = ("begin", "capitals", "end", "kind", "low", "opens", "unit")
 
     def __init__(
         self,
@@ -64,7 +80,7 @@ def tokens(text: str) -> list[Token]:
         if char.isspace():
             at += 1
             continue
-        if char in _CLOSING and (at == 0 or not text[at - 1].isalnum() or char in "{["):
+        if char in "\"'`“”‘«{[" and (char in "{[" or at == 0 or not text[at - 1].isalnum()):
             end = _quoted(text, at, char, found)
             if end > at:
                 opens = False
@@ -74,10 +90,10 @@ def tokens(text: str) -> list[Token]:
         while end < size and not text[end].isspace():
             end += 1
         first, last = at, end
-        while first < last and text[first] in _OPENING:
+        while first < last and not text[first].isalnum() and text[first] in _OPENING:
             found.append(Token(first, first + 1, MARK, text[first]))
             first += 1
-        while last > first and text[last - 1] in _ENDING:
+        while last > first and not text[last - 1].isalnum() and text[last - 1] in _ENDING:
             if text[last - 2 : last] == "()" and last - first > 2:
                 break
             last -= 1
@@ -119,6 +135,9 @@ def _quoted(text: str, at: int, char: str, found: list[Token]) -> int:
 def _chunk(text: str, begin: int, end: int, found: list[Token], opens: bool) -> None:
     """Take what stands between two spaces, its outer punctuation cut off."""
     chunk = text[begin:end]
+    if len(chunk) > CHUNK_MAX:
+        found.append(Token(begin, end, CODE, chunk.lower()))
+        return
     if chunk.isalpha():
         kind = CODE if _camel(chunk) else WORD
         found.append(Token(begin, end, kind, chunk.lower(), _capitals(chunk), opens))
@@ -183,9 +202,7 @@ def _rest(text: str, begin: int, end: int, found: list[Token], opens: bool) -> N
         found.append(Token(place, place + 1, MARK, text[place]))
 
 
-def _parts(
-    text: str, begin: int, end: int, mark: str, found: list[Token], opens: bool
-) -> None:
+def _parts(text: str, begin: int, end: int, mark: str, found: list[Token], opens: bool) -> None:
     """Take words that are joined by a mark, each for itself."""
     at = begin
     while at <= end:
@@ -198,9 +215,7 @@ def _parts(
         at = stop + 1
 
 
-def _apostrophe(
-    text: str, begin: int, end: int, low: str, found: list[Token], opens: bool
-) -> None:
+def _apostrophe(text: str, begin: int, end: int, low: str, found: list[Token], opens: bool) -> None:
     head, _, tail = low.rpartition("'")
     place = begin + len(head)
     if not head or not head[-1].isalnum():
@@ -217,9 +232,7 @@ def _apostrophe(
         found.append(Token(begin, end, WORD, low, _capitals(text[begin:end]), opens))
 
 
-def _dotted(
-    text: str, begin: int, end: int, low: str, found: list[Token], opens: bool
-) -> None:
+def _dotted(text: str, begin: int, end: int, low: str, found: list[Token], opens: bool) -> None:
     """A file, a version, a name of code; or two sentences without a space between them."""
     left, _, right = low.rpartition(".")
     if low[0] == "v" and low[1:2].isdigit() and right[:1].isdigit():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import TypeVar
+from zlib import crc32
 
 import msgspec
 
@@ -43,6 +44,11 @@ class _Words(msgspec.Struct, frozen=True):
     styles: dict[str, str]
     rewrites: dict[str, str]
     languages: dict[str, str]
+    frames: dict[str, str]
+    auxiliaries: dict[str, str]
+    amounts: dict[str, str]
+    fits: dict[str, str]
+    wishes: dict[str, str]
 
 
 class _Alike(msgspec.Struct, frozen=True):
@@ -83,6 +89,8 @@ def _groups(text: str) -> list[list[str]]:
 
 
 _WORDS, _ALIKE = _read("words.toml", _Words), _read("alike.toml", _Alike)
+# Features packed by other word lists are not to be compared with ours.
+EDITION = crc32(msgspec.msgpack.encode(_WORDS)) & 0xFF
 
 FORMS = {form: word for word, forms in _WORDS.forms.items() for form in forms.split()}
 KINDS: dict[str, int] = {}
@@ -106,7 +114,16 @@ CLOSERS = _phrases(dict.fromkeys(_listed(_WORDS.around.closers), ""), backwards=
 FLEETING = _phrases(dict.fromkeys(_listed(_WORDS.around.fleeting), ""))
 STYLES = _phrases({said: tag for tag, text in _WORDS.styles.items() for said in _listed(text)})
 REWRITES = _phrases(_WORDS.rewrites)
-LANGUAGES = {tag: frozenset(words.split()) for tag, words in _WORDS.languages.items()}
+# Small words of other languages: the languages that have them.
+SMALL_WORDS: dict[str, tuple[str, ...]] = {}
+for _tag, _list in _WORDS.languages.items():
+    for _word in _list.split():
+        SMALL_WORDS[_word] = (*SMALL_WORDS.get(_word, ()), _tag)
+FRAME_WORDS = {name: frozenset(words.split()) for name, words in _WORDS.frames.items()}
+WISH_WORDS = {name: frozenset(words.split()) for name, words in _WORDS.wishes.items()}
+AUXILIARIES = {word: frame for frame, words in _WORDS.auxiliaries.items() for word in words.split()}
+AMOUNTS = _WORDS.amounts
+FITS = [(one, other) for one, others in _WORDS.fits.items() for other in _listed(others)]
 
 # Stems that may stand for one another, that never do, that only begin alike; names and what they
 # say besides. Pairs, each once.
