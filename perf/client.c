@@ -6,7 +6,7 @@
  *                    and holds them until its stdin closes
  *
  * Options: --port P --connections C --body FILE --header "name: value" (repeatable) --requests N
- * --duration-ms D --repeat R --chunks N --ramp-us U --late-us L --deadline-ms D.
+ * --duration-ms D --repeat R --chunks N --ramp-us U --late-us L --deadline-ms D --first-number F.
  * Each @@@@@@@@ in the body becomes the request's number, so that no two requests are the same.
  * One JSON object goes to stdout. Whatever happens, it ends at its deadline, and says what was missing.
  */
@@ -58,7 +58,7 @@ static struct {
     enum mode mode;
     uint16_t port;
     uint32_t connections, repeat, chunks;
-    uint64_t requests, duration_ns, ramp_ns, late_ns, deadline_ns;
+    uint64_t requests, duration_ns, ramp_ns, late_ns, deadline_ns, first_number;
 } options = {.connections = 1, .repeat = 1, .late_ns = 50000000, .deadline_ns = 60000000000ull};
 
 static struct {
@@ -186,7 +186,7 @@ static void write_number(struct caller *caller)
             memcpy(caller->request, request, request_bytes);
     }
     char digits[32];
-    snprintf(digits, sizeof digits, "%08lu", seen.begun % 100000000);
+    snprintf(digits, sizeof digits, "%08lu", (options.first_number + seen.begun) % 100000000);
     for (uint32_t index = 0; index < numbers; index++)
         memcpy(caller->request + number_at[index], digits, sizeof NUMBER_MARK - 1);
 }
@@ -447,7 +447,8 @@ static void read_options(int count, char **words)
     static const struct option known[] = {
         {"port", 1, 0, 'p'},     {"connections", 1, 0, 'c'}, {"body", 1, 0, 'b'},    {"header", 1, 0, 'h'},
         {"requests", 1, 0, 'n'}, {"duration-ms", 1, 0, 'd'}, {"repeat", 1, 0, 'r'},  {"chunks", 1, 0, 'k'},
-        {"ramp-us", 1, 0, 'u'},  {"late-us", 1, 0, 'l'},     {"deadline-ms", 1, 0, 'e'}, {0}};
+        {"ramp-us", 1, 0, 'u'},  {"late-us", 1, 0, 'l'},     {"deadline-ms", 1, 0, 'e'},
+        {"first-number", 1, 0, 'f'}, {0}};
     static char extra_headers[8192];
     const char *body = "/dev/null";
     for (int option; (option = getopt_long(count, words, "", known, NULL)) != -1;) {
@@ -462,6 +463,7 @@ static void read_options(int count, char **words)
         case 'k': options.chunks = (uint32_t)number; break;
         case 'u': options.ramp_ns = number * 1000; break;
         case 'l': options.late_ns = number * 1000; break;
+        case 'f': options.first_number = number; break;
         case 'e': options.deadline_ns = number * 1000000; break;
         case 'h':
             if (strlen(extra_headers) + strlen(optarg) + 3 > sizeof extra_headers)

@@ -142,6 +142,7 @@ class Client:
         delay_us: int = 0,
         deadline_s: float = 60.0,
         header: str = "",
+        first_number: int = 0,
     ) -> Report:
         argv = self._argv(
             "requests",
@@ -151,6 +152,7 @@ class Client:
             connections=connections,
             requests=requests,
             duration_ms=duration_ms,
+            first_number=first_number,
         )
         if header:
             argv += ["--header", header]

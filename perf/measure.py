@@ -288,29 +288,34 @@ def cache(bench: Bench, gateway: Gateway) -> Values:
     share."""
     runs = {}
     values: Values = {}
+    asked = 0  # new questions
+
+    def ask(body: str, connections: int, requests: int) -> Report:
+        nonlocal asked
+        report = bench.client.requests(
+            gateway.port, body, connections=connections, requests=requests, first_number=asked
+        )
+        asked += requests
+        return report.sound(f"{gateway.name} {body}")
+
     if gateway.name == CACHING:
         values |= shared_call(bench, gateway)
         runs = {
             "exact_whole": "asked", "exact_streamed": "asked_stream",
             "semantic_whole": "reworded", "semantic_streamed": "reworded_stream",
         }  # fmt: skip
-        for body, requests in (("unasked", KEPT), ("asked", 1)):
-            kept = bench.client.requests(gateway.port, body, connections=1, requests=requests)
-            kept.sound(f"{gateway.name} first questions")
+        ask("unasked", 1, KEPT)
+        ask("asked", 1, 1)
     runs["miss"] = "unasked"
     for name, body in runs.items():
-        requests = bench.effort.latency_requests
         for connections in (1, 8):
+            ask(body, connections, bench.effort.warm_up_requests)
             before = bench.mock.stats()["requests"]
-            run = partial(
-                bench.client.requests, gateway.port, body, connections=connections,
-                requests=requests,
-            )  # fmt: skip
-            run()  # what is new to the gateway is not what is measured
-            report, cost = bench.costed(gateway, run)
-            report.sound(f"{gateway.name} {name}")
-            if name != "miss" and bench.mock.stats()["requests"] != before:
-                raise HarnessError(f"{gateway.name}: some of {name} were no hits")
+            requests = bench.effort.latency_requests
+            report, cost = bench.costed(gateway, partial(ask, body, connections, requests))
+            sent = bench.mock.stats()["requests"] - before
+            if sent != (requests if name == "miss" else 0):
+                raise HarnessError(f"{gateway.name}: {sent} calls of {name} were sent")
             prefix = f"cache_{name}_c{connections}"
             values[f"{prefix}_p50_us"] = microseconds(report.latency, 50)
             values[f"{prefix}_p99_us"] = microseconds(report.latency, 99)

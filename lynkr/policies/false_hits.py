@@ -27,6 +27,7 @@ from lynkr.policies.agreement import DETECTED, FALSE_ALARM
 
 CONFIDENCE = 0.95
 CONFIDENCE_OF_RUNS = 0.98  # many are looked at, so one is the worse by chance
+NOTHING = 1e-6  # of a count, as ageing leaves it: the distribution has no such parameter
 HALF_LIFE_S = 7 * 86_400.0  # of a comparison: models and prompts change in weeks
 STEP = 0.005  # how far above a wrong hit's similarity the bar is set
 SIMILARITY_MAX = 0.99  # a bar above it lets nothing through but the same words: then it ends
@@ -75,8 +76,8 @@ def interval(wrong: float, seen: float, confidence: float = CONFIDENCE) -> tuple
         return 0.0, 1.0
     wrong = min(max(wrong, 0.0), seen)
     tail = (1 - confidence) / 2
-    low = _quantile(tail, wrong, seen - wrong + 1) if wrong > 0 else 0.0
-    high = _quantile(1 - tail, wrong + 1, seen - wrong) if wrong < seen else 1.0
+    low = _quantile(tail, wrong, seen - wrong + 1) if wrong > NOTHING else 0.0
+    high = _quantile(1 - tail, wrong + 1, seen - wrong) if wrong < seen - NOTHING else 1.0
     return low, high
 
 
