@@ -37,6 +37,7 @@ HOT = [
     "lynkr/policies/questions/canon.py",
     "lynkr/policies/questions/features.py",
     "lynkr/policies/questions/frames.py",
+    "lynkr/policies/questions/guard.py",
     "lynkr/policies/questions/tokens.py",
     "lynkr/policies/side_calls.py",
     "lynkr/server/front.py",

@@ -27,7 +27,7 @@ from lynkr._native.embed import StaticModel
 from lynkr._native.nearest import quantised
 from lynkr.policies.questions.canon import canon
 from lynkr.policies.questions.features import features
-from lynkr.policies.questions.guard import Rule, judge
+from lynkr.policies.questions.guard import Rule, choose
 from lynkr.stores.answers import DIGEST_BYTES, Answer
 from lynkr.stores.shelf import Shelf
 from lynkr.transforms.tools.nearness import MODEL
@@ -96,13 +96,9 @@ class Bench:
         """The id of the entry that is served, or none, and how many were judged."""
         plain = canon(text)
         own, vector = features(plain), self._vector(plain.text)
-        best, coverage, judged = "", -1.0, 0
-        for entry, near in self._shelf.nearest(PARTITION, vector, SCOPE, "", self._now):
-            judged += 1
-            verdict = judge(own, entry.features, near, RULE)
-            if verdict.allowed and verdict.coverage > coverage:
-                best, coverage = entry.id, verdict.coverage
-        return best, judged
+        found = self._shelf.nearest(PARTITION, vector, SCOPE, "", self._now)
+        chosen = choose(own, [(entry.features, near) for entry, near in found], RULE).index
+        return found[chosen][0].id if chosen >= 0 else "", len(found)
 
     def staged(self, text: str, times: Times) -> None:
         watch = Stopwatch(times)
@@ -116,9 +112,8 @@ class Bench:
         watch.lap("quantise")
         found = self._shelf.nearest(PARTITION, vector, SCOPE, "", self._now)
         watch.lap("nearest")
-        for entry, near in found:
-            judge(own, entry.features, near, RULE)
-        watch.lap("judge")
+        choose(own, [(entry.features, near) for entry, near in found], RULE)
+        watch.lap("choose")
 
 
 def resident_bytes() -> int:

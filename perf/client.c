@@ -447,8 +447,7 @@ static void read_options(int count, char **words)
     static const struct option known[] = {
         {"port", 1, 0, 'p'},     {"connections", 1, 0, 'c'}, {"body", 1, 0, 'b'},    {"header", 1, 0, 'h'},
         {"requests", 1, 0, 'n'}, {"duration-ms", 1, 0, 'd'}, {"repeat", 1, 0, 'r'},  {"chunks", 1, 0, 'k'},
-        {"ramp-us", 1, 0, 'u'},  {"late-us", 1, 0, 'l'},     {"deadline-ms", 1, 0, 'e'},
-        {"first-number", 1, 0, 'f'}, {0}};
+        {"ramp-us", 1, 0, 'u'},  {"late-us", 1, 0, 'l'},     {"deadline-ms", 1, 0, 'e'}, {"first-number", 1, 0, 'f'}, {0}};
     static char extra_headers[8192];
     const char *body = "/dev/null";
     for (int option; (option = getopt_long(count, words, "", known, NULL)) != -1;) {

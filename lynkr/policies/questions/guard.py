@@ -48,6 +48,10 @@ class Verdict(msgspec.Struct, frozen=True):
     vetoes: tuple[str, ...]
 
 
+_FAR = Verdict(False, 0.0, ("similarity",))
+_BEHIND = Verdict(False, 0.0, ())
+
+
 class Choice(msgspec.Struct, frozen=True):
     """``index``: which of the kept questions has the answer, or -1. ``verdicts``: one for each."""
 
@@ -83,10 +87,19 @@ def choose(asked: bytes, kept: Sequence[tuple[bytes, float]], rule: Rule) -> Cho
     Where the rule asks for a lead, two different questions that come too near to each other are
     both refused: then it cannot be told which of them is meant.
     """
-    verdicts = tuple(judge(asked, blob, similarity, rule) for blob, similarity in kept)
+    verdicts = []
     best, worth, second = -1, 0.0, 0.0
     for place, (blob, similarity) in enumerate(kept):
-        verdict = verdicts[place]
+        # Not even looked at: what is too far away, and what could not win. Each look at features
+        # that were not used lately waits for memory.
+        if not similarity >= rule.similarity_min:
+            verdicts.append(_FAR)
+            continue
+        if best >= 0 and rule.lead_min <= 0 and similarity + _COVERAGE_WORTH <= worth:
+            verdicts.append(_BEHIND)
+            continue
+        verdict = judge(asked, blob, similarity, rule)
+        verdicts.append(verdict)
         if not verdict.allowed:
             continue
         value = similarity + _COVERAGE_WORTH * verdict.coverage
@@ -99,8 +112,8 @@ def choose(asked: bytes, kept: Sequence[tuple[bytes, float]], rule: Rule) -> Cho
         elif blob != kept[best][0]:
             second = max(second, value)
     if best >= 0 and second > 0 and worth - second < rule.lead_min:
-        return Choice(-1, verdicts)
-    return Choice(best, verdicts)
+        return Choice(-1, tuple(verdicts))
+    return Choice(best, tuple(verdicts))
 
 
 @functools.cache
