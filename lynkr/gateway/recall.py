@@ -301,10 +301,13 @@ def _answer(exchange: Exchange, entry: Entry, hit: Hit, content: Content, now: f
     )  # fmt: skip
     exchange.reply_bytes = len(body)
     answers.shelf.used(entry, now)
-    if semantic and answers.samples(caching.scope, caching.partition):
-        exchange.desk.shadow(exchange, entry, hit, content)
     exchange.inbound.send(head + body)
     end(exchange)
+    if semantic and answers.samples(caching.scope, caching.partition):
+        try:
+            exchange.desk.shadow(exchange, entry, hit, content)
+        except Exception as error:  # the client has its answer already
+            exchange.desk.crashed(error)
     return True
 
 

@@ -116,6 +116,7 @@ class Gateway:
         reload: Reload | None = None,
     ) -> None:
         self.settings = settings
+        self._first = settings  # some of it stays in force until a restart
         self.draining = False
         self._environ = dict(environ or {})
         self._on_record = on_record
@@ -326,14 +327,14 @@ class Gateway:
         self._pool.configure(upstream)
         self._pool.retire_all()
         kept = [
-            f"server.{name} is still {getattr(self.settings.server, name)!r}: restart to change it"
+            f"server.{name} is still {getattr(self._first.server, name)!r}: restart to change it"
             for name in ("host", "port", "unix_socket", "workers", "state_dir")
-            if getattr(self.settings.server, name) != getattr(settings.server, name)
+            if getattr(self._first.server, name) != getattr(settings.server, name)
         ]
         kept += [
             f"{section}.{name} takes effect after a restart"
             for section, name in AT_START
-            if getattr(getattr(self.settings, section), name)
+            if getattr(getattr(self._first, section), name)
             != getattr(getattr(settings, section), name)
         ]
         self._environ = dict(environ)

@@ -236,3 +236,19 @@ async def test_a_failed_comparison_is_no_evidence() -> None:
         await theatre.record(2)
         assert theatre.gateway.answers.counts.shadows == 0
         assert theatre.gateway._errands.under_way == 0
+
+
+async def test_a_comparison_that_crashes_costs_no_hit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It begins when the client has its answer."""
+
+    def broken(*_given: object) -> None:
+        raise ValueError
+
+    async with semantic(cache=Cache(shadow_rate=1.0)) as theatre:
+        says(theatre, ANSWER)
+        await ask(theatre, "messages", warm("messages", SAME[0]))
+        monkeypatch.setattr(theatre.gateway._shadows, "begin", broken)
+        reply = await ask(theatre, "messages", warm("messages", SAME[1]))
+        assert cache_of(reply) == ("hit", "semantic") and text_of(reply) == ANSWER
+        await theatre.record(1)
+        assert len(theatre.records) == 2 and len(theatre["one"].requests) == 1
