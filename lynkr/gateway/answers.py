@@ -32,6 +32,7 @@ from lynkr.transforms.tools.nearness import MODEL
 
 TAKEN_AT_ONCE = 16  # changes of others put in place per turn of the loop; each takes some 30 us
 NOTED_MAX = 1000
+GONE_MAX = 10_000
 NEIGHBOUR = 0.92  # cosine above which an answer falls with one that was wrong
 UNWRITTEN_S = 60.0  # an answer younger than this may still be on its way to the store
 FETCH_WAIT_S = 0.05  # for a content on disk or in Redis; then the call is sent
@@ -92,6 +93,7 @@ class Answers:
         self._unsettled = False  # graphs were read, and not all of the store's entries yet
         self._placed: list[Callable[[], object]] = []
         self.ledger = Ledger()
+        self._gone: dict[str, None] = {}  # forgotten here
         self._noted: dict[Sighting, None] = {}  # that the log will bring back
         self.configure(settings)
 
@@ -200,6 +202,10 @@ class Answers:
 
     def forget(self, ids: Sequence[str]) -> int:
         """Serve these no longer, here at once and elsewhere within a second."""
+        for id_ in ids:
+            self._gone[id_] = None
+        while len(self._gone) > GONE_MAX:
+            del self._gone[next(iter(self._gone))]
         dropped = self.shelf.drop(ids)
         if self._keeper is not None and ids:
             self._keeper.drop(ids)
@@ -261,6 +267,8 @@ class Answers:
         for _ in range(min(TAKEN_AT_ONCE, len(self._arriving))):
             change = self._arriving.popleft()
             if isinstance(change, Answer):
+                if change.id in self._gone:
+                    continue  # it was on its way here when it was forgotten
                 if len(change.vector) not in (0, self.dim):  # another model's
                     change = msgspec.structs.replace(change, partition=b"", vector=b"")
                 self.shelf.put(change, None, now)

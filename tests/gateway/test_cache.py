@@ -9,8 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from lynkr.config.settings import Auth, Cache, Failover, Key, Routing
+from lynkr.config.settings import Auth, Cache, Failover, Key, Routing, Settings
 from lynkr.policies.access import digest
+from lynkr.server.answer_store import opener
+from lynkr.stores.answers import Answer
+from lynkr.stores.keeper import Keeper
 from tests.gateway.cached import ANSWER, ask, asks, at, cache_of, stream, text_of, until, whole
 from tests.harness.theatre import Theatre
 from tests.harness.upstream import Reset, Script, Send
@@ -340,3 +343,29 @@ async def test_kept_answers_are_given_while_their_provider_is_down() -> None:
             await ask(theatre, "messages", asks("messages", "Something else"))
             again = await ask(theatre, "messages", asks("messages"))
             assert cache_of(again) == ("hit", "exact") and text_of(again) == ANSWER
+
+
+async def test_what_is_forgotten_does_not_come_back_by_the_log() -> None:
+    """Not even when it was on its way from the store at that moment."""
+    async with at() as theatre:
+        answers(theatre, whole("messages"))
+        await ask(theatre, "messages", asks("messages"))
+        found = theatre.gateway.answers
+        [entry] = found.shelf.entries(None)
+        log = found._keeper
+        assert isinstance(log, Keeper)
+        await until(lambda: log.delivered_total >= 1, "it to come back")
+        facts = await asyncio.to_thread(_all_of, theatre.gateway.settings)
+        placed = asyncio.Event()
+        found.arrived(facts, placed.set)
+        assert found.forget([entry.id]) == 1
+        await placed.wait()
+        assert found.shelf.find(entry.id) is None
+
+
+def _all_of(settings: Settings) -> list[Answer]:
+    store = opener(settings)()
+    try:
+        return [fact for fact in store.snapshot()[0] if isinstance(fact, Answer)]
+    finally:
+        store.close()
