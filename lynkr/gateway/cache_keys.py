@@ -105,7 +105,9 @@ class Names:
         target = (
             f"{api}\0{planned.provider}\0{planned.route.model}\0{planned.route.spoken}\0{epoch}\0"
         )
-        base = [scope, target.encode("utf-8", "surrogatepass"), request.query]
+        # Where it is, too: a provider's name may come to mean another place.
+        place = planned.route.endpoint.host_line + planned.line
+        base = [scope, target.encode("utf-8", "surrogatepass"), place, request.query]
         for name in _SHAPING:
             # The reader of heads has taken this one out already, for its own use.
             value = (

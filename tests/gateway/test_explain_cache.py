@@ -15,9 +15,9 @@ from tests.gateway.cached import ask, asks, at, whole
 from tests.harness.upstream import Script, Send
 
 
-def rules(cache: Cache) -> Rules:
+def rules(cache: Cache, base_url: str = "") -> Rules:
     settings = Settings(
-        providers={"one": Provider(kind="anthropic", api_key="k")},
+        providers={"one": Provider(kind="anthropic", api_key="k", base_url=base_url)},
         cache=cache,
         auth=Auth(keys=[Key(name="ana", digest=digest("k"), cache="semantic")]),
     )
@@ -29,21 +29,26 @@ def rules(cache: Cache) -> Rules:
 
 
 def plan(
-    cache: Cache, body: bytes, kept: list[Answer] | None = None, principal: Principal = ANONYMOUS
+    cache: Cache,
+    body: bytes,
+    kept: tuple[list[Answer], str] = ([], ""),
+    principal: Principal = ANONYMOUS,
 ) -> dict[str, Any]:
-    found: dict[str, Any] = explain(rules(cache), body, "messages", principal, kept or [])["cache"]
+    made = rules(cache, kept[1])
+    found: dict[str, Any] = explain(made, body, "messages", principal, kept[0])["cache"]
     return found
 
 
-async def kept_of(text: str) -> list[Answer]:
-    """What a gateway keeps of one answered question, without headers that switch anything."""
+async def kept_of(text: str) -> tuple[list[Answer], str]:
+    """What a gateway keeps of one answered question, without headers that switch anything, and
+    where its provider is: elsewhere it would be another partition."""
     async with at(mode="semantic") as theatre:
         theatre["one"].otherwise = Script((Send(whole("messages")),))
         await ask(theatre, "messages", asks("messages", text))
         answers: list[Answer] = []
         theatre.gateway._keeper.put = lambda answer, _: answers.append(answer)  # type: ignore
         await ask(theatre, "messages", asks("messages", text), cache_control="no-cache")
-        return answers
+        return answers, theatre["one"].base_url
 
 
 def test_an_agents_call_has_no_part_in_it() -> None:
@@ -78,12 +83,12 @@ async def test_the_nearest_are_shown_with_their_vetoes() -> None:
     same = plan(cache, asks("messages", "How do TCP and UDP differ?"), kept)
     [near] = same["nearest"]
     assert near["would_answer"] and near["same_partition"] and not near["vetoes"]
-    assert (near["entry"], near["question"]) == (kept[0].id, kept[0].question)
+    assert (near["entry"], near["question"]) == (kept[0][0].id, kept[0][0].question)
     other = plan(cache, asks("messages", "Explain TCP vs QUIC"), kept)
     [near] = other["nearest"]
     assert not near["would_answer"] and "name" in near["vetoes"]
     exact = plan(cache, asks("messages", "Explain TCP vs UDP"), kept)
-    assert exact["entry"] == kept[0].id
+    assert exact["entry"] == kept[0][0].id
     elsewhere = plan(cache, asks("messages", "How do TCP and UDP differ?", system="Hi"), kept)
     assert not elsewhere["nearest"][0]["same_partition"]
 

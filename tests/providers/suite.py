@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from lynkr.config.settings import Log, Provider, Server, Settings
+from lynkr.config.settings import Cache, Log, Provider, Server, Settings
 from lynkr.providers.catalog import Endpoint, Kind, check, endpoint, kinds
 from lynkr.providers.kinds import API_NAMES, CAPABILITIES, VARIABLES
 from lynkr.server.app import Gateway
@@ -188,7 +188,10 @@ class ProviderSuite:
             provider = provider_of(name, address, KEY)
             made = endpoint("p", provider, {})
             settings = Settings(
-                server=Server(port=0), providers={"p": provider}, log=Log(access="off")
+                server=Server(port=0),
+                providers={"p": provider},
+                cache=Cache(mode="off"),
+                log=Log(access="off"),
             )
             gateway = Gateway(settings)
             await gateway.start()
