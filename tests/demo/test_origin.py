@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from lynkr._native.outbound import Outbound
-from lynkr.config.settings import Log, Provider, Server, Settings
+from lynkr.config.settings import Cache, Log, Provider, Server, Settings
 from lynkr.demo import origin
 from lynkr.demo.origin import DemoTransport
 from lynkr.demo.script import DemoReply
@@ -153,7 +153,10 @@ async def test_dialling_gives_a_connection_that_is_ready() -> None:
 @asynccontextmanager
 async def demo() -> AsyncIterator[RawClient]:
     settings = Settings(
-        server=Server(port=0), providers={"demo": Provider(kind="demo")}, log=Log(access="off")
+        server=Server(port=0),
+        providers={"demo": Provider(kind="demo")},
+        cache=Cache(mode="off"),
+        log=Log(access="off"),
     )
     gateway = Gateway(settings)
     await gateway.start()
