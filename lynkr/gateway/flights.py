@@ -109,8 +109,8 @@ class Flight:
 
     def feed(self, data: bytes) -> None:
         self.bytes += len(data)
-        if self.bytes > self.flights.reply_bytes_max:
-            self.overflown = True
+        if not self.overflown and self.bytes > self.flights.reply_bytes_max:
+            self._overflow()
         if self.overflown and not self.followers:
             self.pieces.clear()
             return
@@ -242,8 +242,6 @@ class Flight:
         assert self.outbound is not None
         if follower.flowing or mine.stream != leader.stream or mine.request.http_1_0:
             return
-        if self.pieces and self.overflown:
-            return  # its beginning is gone
         if self.encoding is not None and _accepted(mine) != _accepted(leader):
             return
         follower.flowing = True
@@ -251,13 +249,22 @@ class Flight:
         follower.chunked = follow(mine, leader, self.outbound)
         mine.inbound.feed_from(follower)
 
+    def _overflow(self) -> None:
+        """The reply is too large to be kept. Its beginning will be gone, so nobody joins any more,
+        and whoever waits for the kept answer waits in vain."""
+        self.overflown = True
+        self.flights.forget(self)
+        for follower in tuple(self.followers.values()):
+            if not follower.flowing:
+                self.leave(follower.exchange)
+                go_on(follower.exchange)
+
     def _trim(self) -> None:
         """Of a reply too large to be kept, hold only what somebody has yet to read."""
-        reading = [one for one in self.followers.values() if one.flowing]
-        first = min((one.at for one in reading), default=len(self.pieces))
+        first = min((one.at for one in self.followers.values()), default=len(self.pieces))
         if first:
             del self.pieces[:first]
-            for follower in reading:
+            for follower in self.followers.values():
                 follower.at -= first
 
 

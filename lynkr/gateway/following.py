@@ -68,7 +68,7 @@ def follow(exchange: Exchange, leader: Exchange, outbound: Outbound) -> bool:
             outbound, exchange.request, lines + dropped_line(leader.dropped),
             exchange.request_id, overhead_us, saved=0, resized=resized,
         )  # fmt: skip
-    exchange.framed = chunked
+    exchange.framed = True  # in chunks or by its length: a follower speaks HTTP/1.1
     exchange.inbound.send(head)
     return chunked
 

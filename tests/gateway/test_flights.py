@@ -11,6 +11,7 @@ import pytest
 from lynkr.config.settings import Cache
 from tests.gateway.cached import (
     ANSWER,
+    PATHS,
     ask,
     asks,
     at,
@@ -23,7 +24,7 @@ from tests.gateway.cached import (
     whole,
 )
 from tests.harness import replies
-from tests.harness.client import RawClient, Reply
+from tests.harness.client import RawClient, Reply, request
 from tests.harness.theatre import Theatre
 from tests.harness.upstream import Close, Reset, Send, Wait
 
@@ -250,7 +251,6 @@ async def test_a_follower_that_does_not_read_holds_up_nobody() -> None:
         leader = await send(theatre, "messages", STREAMED)
         await theatre["one"].request(0)
         slow = await RawClient.connect(theatre.gateway.port, receive_buffer_bytes=4096)
-        from tests.harness.client import request
 
         slow.send(request("/v1/messages", STREAMED))
         slow.pause()
@@ -310,3 +310,65 @@ async def test_a_gateway_that_stops_ends_followers_and_sends_none() -> None:
         assert {(await read(leader)).status, (await read(follower)).status} == {503}
         assert len(theatre["one"].requests) == 1
         hold.set()
+
+
+async def test_one_that_comes_when_the_beginning_is_gone_is_sent() -> None:
+    """Of a reply too large to be kept nothing is held that nobody has yet to read."""
+    go = asyncio.Event()
+    async with at(cache=Cache(reply_bytes_max=10)) as theatre:
+        theatre["one"].script(
+            Send(HEAD + chunks(EVENTS[:3])),
+            Wait(go),
+            Send(chunks(EVENTS[3:]) + replies.last_chunk()),
+        )
+        theatre["one"].script(Send(stream()))
+        leader = await send(theatre, "messages", STREAMED)
+        await leader.read_head()
+        for event in EVENTS[:3]:
+            assert await leader.read_event() == event
+        assert (await ask(theatre, "messages", STREAMED)).body == b"".join(EVENTS)
+        go.set()
+        assert (await rest(leader)).body == b"".join(EVENTS)
+        assert len(theatre["one"].requests) == 2
+
+
+async def test_one_that_waits_in_vain_is_sent_as_soon_as_that_is_known() -> None:
+    begin, go = asyncio.Event(), asyncio.Event()
+    async with at(cache=Cache(reply_bytes_max=10)) as theatre:
+        theatre["one"].script(
+            Wait(begin),
+            Send(HEAD + chunks(EVENTS[:3])),
+            Wait(go),
+            Send(chunks(EVENTS[3:]) + replies.last_chunk()),
+        )
+        theatre["one"].script(Send(whole("messages")))
+        leader = await send(theatre, "messages", STREAMED)
+        await theatre["one"].request(0)
+        other = await send(theatre, "messages", asks("messages"))
+        await joined(theatre, 1)
+        begin.set()
+        assert text_of(await read(other)) == ANSWER  # the leader's reply has not ended
+        go.set()
+        assert text_of(await read(leader)) == ANSWER
+
+
+async def test_a_connection_that_was_passed_on_is_kept() -> None:
+    """A reply with a length has an end, whoever reads it: the follower's connection goes on."""
+    go = asyncio.Event()
+    data = whole("messages")
+    cut = data.index(b"\r\n\r\n") + 20
+    async with at() as theatre:
+        theatre["one"].script(Send(data[:cut]), Wait(go), Send(data[cut:]))
+        leader = await send(theatre, "messages", asks("messages"))
+        await leader.read_head()
+        follower = await send(theatre, "messages", asks("messages"))
+        await follower.read_head()
+        async with leader:
+            pass
+        assert (await theatre.record(0)).ended_by == "client"
+        go.set()
+        async with follower:
+            reply = await follower.rest()
+            assert text_of(reply) == ANSWER and reply.clean_end
+            follower.send(request(PATHS["messages"], asks("messages")))
+            assert text_of(await follower.read_reply()) == ANSWER
