@@ -6,7 +6,6 @@ What a provider's ``kind`` and ``apis`` may be is the catalog's knowledge and is
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import math
 import re
@@ -16,13 +15,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lynkr.config.encryption_key import parse_key
 from lynkr.config.positions import KeyPath, dotted
 from lynkr.config.settings import Provider, Section, Settings
 
 PORT_MAX = 65_535
 WORKERS_MAX = 256  # more processes than any one host has cores to give to a gateway
-
-KEY_BYTES = 32  # of AES-256
 
 _SHARED = ("redis://", "rediss://", "unix://")
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -374,11 +372,7 @@ def _cache(settings: Settings) -> Iterator[Finding]:
 
 
 def _is_key(text: str) -> bool:
-    if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
-        return True
     try:
-        padded = text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
-        plain = padded.replace("-", "+").replace("_", "/")
-        return len(base64.b64decode(plain, validate=True)) == KEY_BYTES
+        return text == text.strip() and bool(parse_key(text))
     except ValueError:
         return False

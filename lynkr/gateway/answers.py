@@ -84,7 +84,7 @@ class Answers:
         self.flights = Flights()
         self.counts = Counts()
         self._keeper = keeper
-        self._started = False
+        self._drawn: list[str] = []  # ids
         self._model: Any = None  # a StaticModel, or what else embeds
         self.words: dict[str, Words] = {}  # of questions asked lately
         self._shelf: Shelf | None = None
@@ -103,13 +103,9 @@ class Answers:
         self.settings = msgspec.structs.replace(settings, model_dir=model_dir)
         self.flights.reply_bytes_max = settings.reply_bytes_max
 
-    def attach(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-
     def start(self) -> None:
-        """Begin to follow the store."""
-        if self._keeper is not None and not self._started:
-            self._started = True
+        """Begin to follow the store, if that has not begun."""
+        if self._keeper is not None:
             self._keeper.start()
 
     def restore(self, folder: Path) -> None:
@@ -156,6 +152,13 @@ class Answers:
     @property
     def evicted_total(self) -> int:
         return 0 if self._shelf is None else self._shelf.evicted_total
+
+    def new_id(self) -> str:
+        """Drawn many at a time: each draw lets go of the GIL, and the keeper's threads take it."""
+        if not self._drawn:
+            digits = secrets.token_hex(8 * DRAWN_AT_ONCE)
+            self._drawn = [digits[at : at + 16] for at in range(0, len(digits), 16)]
+        return ID_PREFIX + self._drawn.pop()
 
     # --- answers ----------------------------------------------------------------------------
 
@@ -216,7 +219,7 @@ class Answers:
         ids of all that went."""
         ids = [entry.id]
         if entry.partition:
-            ids += [near.id for near in self.shelf.near(entry, NEIGHBOUR) if near.id != entry.id]
+            ids += [near.id for near in self.shelf.near(entry, NEIGHBOUR)]
             self.note(
                 Sighting(
                     entry.id, entry.scope, entry.partition, similarity, 1.0, False, "feedback", now
@@ -269,8 +272,6 @@ class Answers:
             if isinstance(change, Answer):
                 if change.id in self._gone:
                     continue  # it was on its way here when it was forgotten
-                if len(change.vector) not in (0, self.dim):  # another model's
-                    change = msgspec.structs.replace(change, partition=b"", vector=b"")
                 self.shelf.put(change, None, now)
             elif isinstance(change, Dropped):
                 self.shelf.drop(change.ids)
@@ -304,17 +305,6 @@ def _tell(
     """From a thread; the loop may have ended meanwhile."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(arrived, raw)
-
-
-_drawn: list[str] = []
-
-
-def new_id() -> str:
-    """Drawn many at a time: each draw lets go of the GIL, and the keeper's threads take it."""
-    if not _drawn:
-        digits = secrets.token_hex(8 * DRAWN_AT_ONCE)
-        _drawn.extend(digits[at : at + 16] for at in range(0, len(digits), 16))
-    return ID_PREFIX + _drawn.pop()
 
 
 def load_model(folder: str) -> Any:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Shown = tuple[bytes | None, bytes | None]  # the values of authorization and x-api-key
 
+EPOCH_BYTES_MAX = 256  # of what a client names
 # Names of the call, of its caller and of prompt caches; how the reply travels. The model is the
 # target's, which is part of the key by itself.
 _NAMING = frozenset(
@@ -86,6 +87,16 @@ def _scope_named(whose: str) -> bytes:
     return hashlib.blake2b(whose.encode(), digest_size=DIGEST_BYTES).digest()
 
 
+def epoch_of(configured: str, given: bytes = b"") -> str:
+    """The configuration's epoch and the client's, as an answer has them."""
+    return configured + "\n" + given[:EPOCH_BYTES_MAX].decode("latin-1")
+
+
+def epochs_in(epoch: str) -> list[str]:
+    """The two again."""
+    return epoch.split("\n", 1)
+
+
 class Names:
     """The digests of one request at one target. ``key`` is ``None`` for a body that is not
     understood."""
@@ -97,13 +108,15 @@ class Names:
         api: str,
         scope: bytes,
         epoch: str,
+        model_dir: str,
         planned: PlannedRoute,
         request: InboundRequest,
         body: bytes,
         layout: Layout | None,
     ) -> None:
         target = (
-            f"{api}\0{planned.provider}\0{planned.route.model}\0{planned.route.spoken}\0{epoch}\0"
+            f"{api}\0{planned.provider}\0{planned.route.model}\0{planned.route.spoken}\0{epoch}"
+            f"\n{model_dir}\0"
         )
         # Where it is, too: a provider's name may come to mean another place.
         place = planned.route.endpoint.host_line + planned.line

@@ -30,6 +30,7 @@ from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError, Source
 from lynkr.gateway.caching import BYPASS, Caching, Hit
 from lynkr.gateway.chain import advance, keep_reply, refused
+from lynkr.gateway.flights import Flight
 from lynkr.gateway.lanes import (
     chunk,
     dropped_line,
@@ -275,12 +276,12 @@ class Exchange:
         else:
             answer = self._spliced(outbound, planned)
             flows = True
-        if self.caching is not None and self.caching.flight is not None:
-            if outbound.status != 200:
-                flight, self.caching.flight = self.caching.flight, None
-                flight.failed()
-            elif flows:
-                self.caching.flight.begun(outbound, self.streaming or self.events)
+        flight = self.flight
+        if flight is not None and outbound.status != 200:
+            flight.leave(self)
+            flight.failed()
+        elif flight is not None and flows:
+            flight.begun(outbound, self.streaming or self.events)
         return answer
 
     def _spliced(
@@ -296,14 +297,9 @@ class Exchange:
         if self.edited:
             lines = planned.edited_lines + dropped_line(self.dropped)
         head, chunked = reply_head(
-            outbound,
-            self.request,
-            lines + self.cache_line,
-            self.request_id,
-            self.overhead_us,
-            saved=self.saved,
-            resized=resized,
-        )
+            outbound, self.request, lines + self.cache_line, self.request_id, self.overhead_us,
+            saved=self.saved, resized=resized,
+        )  # fmt: skip
         self.framed = chunked or (outbound.length is not None and not resized)
         return head, self.tee, chunked
 
@@ -323,17 +319,10 @@ class Exchange:
         keep = Assembly() if self.api.kept_by_id and translation.asked.store is not False else None
         self.translator = translation.streamed(outbound.content_encoding, keep)
         head, chunked = translated_head(
-            200,
-            self.lines,
-            self.request,
-            self.planned.reply_lines + self.cache_line,
-            self.request_id,
-            self.overhead_us,
-            self.dropped,
-            saved=self.saved,
-            streamed=True,
-            length=None,
-        )
+            200, self.lines, self.request, self.planned.reply_lines + self.cache_line,
+            self.request_id, self.overhead_us, self.dropped,
+            saved=self.saved, streamed=True, length=None,
+        )  # fmt: skip
         self.framed = chunked
         return head, self.translator, chunked
 
@@ -353,8 +342,8 @@ class Exchange:
         self.times_last_ns = outbound.last_byte_ns
         if self.planned is not None and self.reply_status < 400:
             self.planned.breaker.succeeded()
-        if self.caching is not None and self.caching.flight is not None:
-            self.caching.flight.done()
+        if (flight := self.flight) is not None:
+            flight.done()
         self.inbound.end(self.framed or outbound.status in (204, 304))
         if self.translator is not None and self.translator.note is not None:
             assert self.translation is not None
@@ -383,8 +372,8 @@ class Exchange:
         if source == "upstream" and self.planned is not None:
             self.planned.breaker.failed(time.monotonic())
         error = GatewayError(kind, 502, message, source=source, retryable=True)
-        if self.caching is not None and self.caching.flight is not None:
-            self.caching.flight.broken(error)
+        if (flight := self.flight) is not None:
+            flight.broken(error)
         self.break_off(error, "upstream")
 
     def crashed(self, error: BaseException) -> None:
@@ -411,12 +400,9 @@ class Exchange:
     def shut_down(self) -> None:
         """The gateway stops and the call has had its time."""
         error = GatewayError(
-            "gateway_shutdown",
-            503,
-            "The gateway is shutting down.",
-            source="gateway",
-            retryable=True,
-        )
+            "gateway_shutdown", 503, "The gateway is shutting down.",
+            source="gateway", retryable=True,
+        )  # fmt: skip
         outbound = self._let_go()
         if self.reply_begun:
             self.reply_bytes = outbound.body_bytes if outbound is not None else 0
@@ -427,8 +413,8 @@ class Exchange:
     def client_left(self) -> None:
         """Hang up on the upstream at once, so that it stops generating; but not on others who read
         the same reply."""
-        if self.caching is not None and self.caching.flight is not None:
-            self.caching.flight.left(self)
+        if (flight := self.flight) is not None:
+            flight.left(self)
         outbound = self._let_go()
         if outbound is not None:
             self.reply_bytes = outbound.body_bytes
@@ -448,6 +434,11 @@ class Exchange:
         if self.planned is not None:
             self.planned.breaker.released()  # a probe that told nothing must not keep it shut
         self.desk.settled(self)
+
+    @property
+    def flight(self) -> Flight | None:
+        """The same request on its way: this call leads it, or follows."""
+        return None if self.caching is None else self.caching.flight
 
     @property
     def settled(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from lynkr._native.nearest import cosine
-from lynkr.gateway.cache_keys import Names, scope_of
+from lynkr.gateway.cache_keys import Names, epoch_of, scope_of
 from lynkr.gateway.recall import verdict_of
 from lynkr.policies.access import Principal
 from lynkr.policies.cache_facts import question_of
@@ -54,7 +54,7 @@ def cache_plan(
         return plan
     bare: InboundRequest = _Bare()  # type: ignore[assignment]
     scope = scope_of(principal, cache.scope, bare, lent=False)
-    names = Names(api, scope, f"{cache.epoch}\n\n{cache.model_dir}", planned, bare, body, layout)
+    names = Names(api, scope, epoch_of(cache.epoch), cache.model_dir, planned, bare, body, layout)
     mine = [answer for answer in kept if answer.scope == scope]
     exact = next((answer.id for answer in mine if answer.key == names.key), None)
     plan["entry"] = exact

@@ -15,16 +15,16 @@ import msgspec
 from lynkr._native.headers import value_of
 from lynkr._native.spans import Layout
 from lynkr.errors import GatewayError
-from lynkr.gateway.answers import Answers, Words, new_id
-from lynkr.gateway.cache_keys import Names, scope_of
+from lynkr.gateway.answers import Answers, Words
+from lynkr.gateway.cache_keys import Names, epoch_of, scope_of
 from lynkr.gateway.caching import MISS, Caching, Hit, Question
 from lynkr.gateway.flights import Flight
 from lynkr.gateway.following import end
 from lynkr.gateway.lanes import translated_head
 from lynkr.gateway.replay import Content, kept, read, rendered
-from lynkr.gateway.shaping import DIALECTS, passthrough
+from lynkr.gateway.shaping import DIALECTS, passthrough, said
 from lynkr.policies.access import ANONYMOUS
-from lynkr.policies.cache_facts import facts_of, question_of
+from lynkr.policies.cache_facts import WHOLE, facts_of, question_of
 from lynkr.policies.cacheable import Cacheable, judge
 from lynkr.policies.questions.canon import canon
 from lynkr.policies.questions.features import features
@@ -38,11 +38,8 @@ from lynkr.wire.message import Response
 if TYPE_CHECKING:
     from lynkr.gateway.exchange import Exchange
 
-APIS = frozenset(("messages", "count_tokens", "chat", "responses", "embeddings"))
-_AS_BODIES = frozenset(("count_tokens", "embeddings"))  # replies kept as they came
-EPOCH_BYTES_MAX = 256
+APIS = frozenset((*DIALECTS, *WHOLE))  # replies of the second kind are kept as they came
 WORDS_MAX = 512  # questions of up to 600 bytes; about 1 KB each with what is made of them
-_YES = (b"true", b"1")
 
 
 def worth_reading(exchange: Exchange) -> bool:
@@ -137,19 +134,18 @@ def _caching(exchange: Exchange, send: Callable[[Exchange], None]) -> tuple[Cach
     cache = exchange.rules.settings.cache
     principal = request.principal or ANONYMOUS
     given = request.gateway_header(b"x-lynkr-cache-epoch") or b""
-    epoch = cache.epoch + "\n" + given[:EPOCH_BYTES_MAX].decode("latin-1")
-    model_dir = exchange.rules.standing.answers.settings.model_dir
+    epoch = epoch_of(cache.epoch, given)
     lent = planned.route.endpoint.auth == "client"
     scope = scope_of(principal, cache.scope, request, lent=lent)
     names = Names(
-        exchange.api.name, scope, f"{epoch}\n{model_dir}", planned, request,
-        exchange.original, exchange.layout,
+        exchange.api.name, scope, epoch, exchange.rules.standing.answers.settings.model_dir,
+        planned, request, exchange.original, exchange.layout,
     )  # fmt: skip
     if names.key is None:
         return None
     control = (value_of(request.head, b"cache-control") or b"").lower()
-    no_store = b"no-store" in control or _said(exchange, b"x-lynkr-no-store")
-    no_cache = b"no-cache" in control or _said(exchange, b"x-lynkr-no-cache")
+    no_store = b"no-store" in control or said(exchange, b"x-lynkr-no-store")
+    no_cache = b"no-cache" in control or said(exchange, b"x-lynkr-no-cache")
     caching = Caching(
         scope=scope,
         key=names.key,
@@ -160,11 +156,6 @@ def _caching(exchange: Exchange, send: Callable[[Exchange], None]) -> tuple[Cach
         go_on=send,
     )
     return caching, names
-
-
-def _said(exchange: Exchange, name: bytes) -> bool:
-    given = exchange.request.gateway_header(name)
-    return given is not None and given.lower() in _YES
 
 
 def _note_question(exchange: Exchange, caching: Caching, names: Names, answers: Answers) -> None:
@@ -254,7 +245,12 @@ def _serve(exchange: Exchange, caching: Caching, entry: Entry, hit: Hit, now: fl
         if exchange.settled:
             return
         try:
-            served = content is not None and _answer(exchange, entry, hit, content, now)
+            # It may have been forgotten meanwhile.
+            served = (
+                content is not None
+                and answers.shelf.find(entry.id) is entry
+                and _answer(exchange, entry, hit, content, now)
+            )
         except Exception as error:
             exchange.desk.crashed(error)
             served = False
@@ -340,7 +336,7 @@ def _keep(exchange: Exchange, caching: Caching, flight: Flight) -> Response | No
     raw, why = b"", ""
     if exchange.ended_by != "complete" or flight.overflown or not flight.pieces:
         why = "too_large" if flight.overflown else "incomplete"
-    elif exchange.api.name in _AS_BODIES:
+    elif exchange.api.name in WHOLE:
         raw = b"".join(flight.pieces)
         if flight.encoding is not None or not body_storable(exchange.api.name, raw):
             raw, why = b"", "not_a_reply"
@@ -358,16 +354,16 @@ def _keep(exchange: Exchange, caching: Caching, flight: Flight) -> Response | No
     if why:
         answers.counts.refused[why] = answers.counts.refused.get(why, 0) + 1
     elif caching.store and exchange.planned is caching.target:
-        answers.keep(_named(exchange, caching, raw), raw, time.time())
+        answers.keep(_named(exchange, caching, answers.new_id(), raw), raw, time.time())
     return response
 
 
-def _named(exchange: Exchange, caching: Caching, raw: bytes) -> Answer:
+def _named(exchange: Exchange, caching: Caching, id_: str, raw: bytes) -> Answer:
     asked, now = caching.question, time.time()
     semantic = asked is not None and bool(asked.features)
     target = caching.target
     return Answer(
-        id=new_id(),
+        id=id_,
         scope=caching.scope,
         key=caching.key,
         partition=caching.partition if semantic else b"",
@@ -377,7 +373,7 @@ def _named(exchange: Exchange, caching: Caching, raw: bytes) -> Answer:
         provider=target.provider,
         model=target.route.model,
         api=exchange.api.name,
-        kind="body" if exchange.api.name in _AS_BODIES else "reply",
+        kind="body" if exchange.api.name in WHOLE else "reply",
         size=len(raw),
         question=asked.text if semantic and asked is not None else "",
         vector=asked.vector if asked is not None else b"",

@@ -68,10 +68,15 @@ def named_session(head: bytes) -> bytes | None:
     return None
 
 
+def said(exchange: Exchange, name: bytes) -> bool:
+    """Whether the client switches something on by this header."""
+    given = exchange.request.gateway_header(name)
+    return given is not None and given.lower() in _YES
+
+
 def passthrough(exchange: Exchange) -> bool:
     """Whether the client wants the call left as it is."""
-    given = exchange.request.gateway_header(_PASSTHROUGH)
-    return given is not None and given.lower() in _YES
+    return said(exchange, _PASSTHROUGH)
 
 
 def wanted(exchange: Exchange) -> bool:

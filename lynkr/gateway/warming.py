@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from lynkr.gateway.answers import Answers
 from lynkr.gateway.recall import words_of
+from lynkr.gateway.shaping import DIALECTS
 from lynkr.policies.questions.guard import Rule, judge
 from lynkr.wire.apis import APIS
 from lynkr.wire.codec import codec
 
-CACHED = frozenset(("messages", "chat", "responses"))
 _QUESTIONS = ("Explain TCP vs UDP", "What is the difference between TCP and UDP?")
 
 
@@ -23,5 +23,5 @@ def warm_up(answers: Answers, served: Iterable[str]) -> None:
     raises when a model of the user's own cannot be loaded."""
     words = [words_of(text, answers) for text in _QUESTIONS]
     judge(words[0].features, words[1].features, 1.0, Rule())
-    for api in CACHED.intersection(served):
+    for api in DIALECTS.keys() & set(served):
         codec(APIS[api].format.name)

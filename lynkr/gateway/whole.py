@@ -55,7 +55,7 @@ def answer_whole(exchange: Exchange, outbound: Outbound, body: bytes) -> None:
     exchange.reply_bytes = len(out)
     exchange.inbound.send(head + out)
     exchange.inbound.end(exchange.request.keep_alive)
-    flight = exchange.caching.flight if exchange.caching is not None else None
+    flight = exchange.flight
     if flight is not None and exchange.reply_status == 200 and not translation.estimated:
         flight.whole(exchange.lines, out, streamed=streamed)
     exchange.settle()

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from lynkr.config.encryption_key import parse_key
 from lynkr.config.settings import Settings
 from lynkr.errors import Problem
 from lynkr.stores.answers import AnswerStore
-from lynkr.stores.seal import Seal, parse_key
+from lynkr.stores.seal import Seal
 
 FILE = "answers.db"
 MODEL_FILES = ("config.json", "tokenizer.json", "model.safetensors")

@@ -23,7 +23,7 @@ from aiohttp import web
 
 from lynkr.errors import GatewayError
 from lynkr.gateway.answers import Answers
-from lynkr.gateway.cache_keys import scopes_of
+from lynkr.gateway.cache_keys import epochs_in, scopes_of
 from lynkr.gateway.replay import Content, text_of
 from lynkr.gateway.rules import Rules
 from lynkr.policies.access import Principal, bearer
@@ -74,7 +74,7 @@ class Purge(msgspec.Struct, forbid_unknown_fields=True):
             self.model in ("", kept.model)
             and self.provider in ("", kept.provider)
             # The configuration's epoch, then the client's.
-            and (not self.epoch or self.epoch in kept.epoch.split("\n", 1))
+            and (not self.epoch or self.epoch in epochs_in(kept.epoch))
             and (self.older_than_s is None or kept.stored_at <= now - self.older_than_s)
         )
 
@@ -411,7 +411,7 @@ def _estimate(seen: Sequence[Sighted], now: float) -> dict[str, object]:
 
 def _epoch(entry: Entry) -> str:
     """The configuration's and the client's, as far as they are given."""
-    return " ".join(filter(None, entry.epoch.split("\n", 1)))
+    return " ".join(filter(None, epochs_in(entry.epoch)))
 
 
 def _shown(

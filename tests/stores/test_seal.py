@@ -7,8 +7,9 @@ import os
 
 import pytest
 
+from lynkr.config.encryption_key import KEY_BYTES, parse_key
 from lynkr.stores.answer_rows import Rows
-from lynkr.stores.seal import KEY_BYTES, Seal, UnreadableError, parse_key
+from lynkr.stores.seal import Seal, UnreadableError
 from tests.stores.places import ANA, BEN, answer, id_of
 
 KEY, OTHER = bytes(range(KEY_BYTES)), bytes(KEY_BYTES)
