@@ -23,7 +23,7 @@ import msgspec
 from eval.data import folder
 from eval.report import Table, shown
 
-TOPICS = ("toon", "outputs", "tools", "counts", "sessions", "cache")
+TOPICS = ("toon", "outputs", "tools", "counts", "sessions", "cache", "routing")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -55,6 +55,11 @@ IMPURE_ALLOWED = {
         "lynkr/transforms/tools/vocabulary.py",
         "read_text",
     ): "groups.toml, shipped inside the package",
+    ("lynkr/policies/difficulty/fitted.py", "read_bytes"): "fitted.json, shipped in the package",
+    ("lynkr/policies/difficulty/lexicon.py", "read_text"): "its word lists, shipped in the package",
+    ("lynkr/policies/routing/results.py", "read_text"): "results.toml, shipped in the package",
+    ("lynkr/policies/routing/modes.py", "read_text"): "modes.toml, shipped in the package",
+    ("lynkr/policies/routing/complaints.py", "read_text"): "complaints.toml, shipped as well",
     ("lynkr/policies/side_calls.py", "read_text"): "side_calls.toml, shipped inside the package",
     (
         "lynkr/policies/questions/vocabulary.py",

@@ -26,7 +26,7 @@ cdef class ReplyTee(PathScanner):
     cdef bint swallow_newline
     cdef readonly bint at_boundary   # no event is half sent
     cdef readonly bytes rename       # JSON string to put in place of the model, or None
-    cdef bytes withheld              # a model cut by the end of a piece, not sent yet
+    cdef readonly bytes withheld              # a model cut by the end of a piece, not sent yet
     cdef list edits                  # [(start or -1, end)] in the present piece
     cdef const char* base            # of the present piece
     cdef Py_ssize_t cut_at           # where a model begins that the piece does not end, or -1

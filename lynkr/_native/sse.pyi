@@ -15,6 +15,7 @@ class ReplyTee(PathScanner):
     at_boundary: bool
     blind: bool
     rename: bytes | None
+    withheld: bytes | None
     def __init__(
         self,
         shape: ReplyShape,

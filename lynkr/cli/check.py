@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import typer
 
 from lynkr.cli import output
@@ -20,9 +21,11 @@ def checked(
     environ: Mapping[str, str],
     cwd: Path,
     flags: Mapping[str, object] | None = None,
+    *,
+    demo: bool = False,
 ) -> Loaded:
-    """The configuration after every check, the catalog's and the cache's included. Raises
-    ``ConfigError``."""
+    """The configuration after every check, the catalog's and the cache's included; with the demo's
+    tiers where there is no provider, or where it is asked for. Raises ``ConfigError``."""
     from lynkr.providers import catalog
     from lynkr.server import answer_store
 
@@ -30,7 +33,8 @@ def checked(
     problems = catalog.check(loaded.settings, loaded.environ)
     if problems := [*problems, *answer_store.check(loaded.settings)]:
         raise ConfigError(located(loaded, problems))
-    return loaded
+    settings = catalog.with_demo(loaded.settings, loaded.environ, only=demo)
+    return msgspec.structs.replace(loaded, settings=settings)
 
 
 def providers_of(loaded: Loaded) -> dict[str, str]:

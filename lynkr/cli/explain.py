@@ -138,6 +138,19 @@ def show(plan: dict[str, Any]) -> None:
         f"{plan['model'] or '(no model)'} -> {plan['provider']}"
         f" {plan['target_model']}, lane {plan['lane']}".rstrip()
     )
+    if "tier" in plan:
+        output.line(f"  tier    {plan['tier']}, score {plan['score']:g}, rule {plan['rule']}")
+        measured = sorted(plan["dimensions"].items(), key=lambda pair: -pair[1])
+        told = [f"{name} {value:.2f}" for name, value in measured if value > 0]
+        for start in range(0, len(told), 5):
+            output.line(f"            {', '.join(told[start : start + 5])}")
+        if plan["counterfactual"]:
+            output.line(f"            {plan['counterfactual']}")
+        for change in plan["changes"]:
+            output.line(
+                f"            {change['tier']} if {change['dimension']} were"
+                f" {change['then']:.2f} instead of {change['now']:.2f}"
+            )
     for reason in plan["reasons"]:
         output.line(f"  because {reason}")
     tokens, bill = plan.get("tokens"), plan.get("bill")

@@ -15,6 +15,7 @@ from lynkr.cli import (
     explain,
     keys,
     models,
+    outcomes,
     output,
     reference,
     replay,
@@ -42,6 +43,7 @@ app.command("doctor")(doctor.doctor)
 app.command("models")(models.models)
 app.command("explain")(explain.explain)
 app.command("replay")(replay.replay)
+app.command("outcomes")(outcomes.outcomes)
 app.command("show")(show.show)
 app.command("toon")(toon.toon)
 app.command("untoon")(toon.untoon)

@@ -20,6 +20,7 @@ from lynkr.errors import ConfigError, LynkrError, Problem
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from lynkr.cli.recordings import Recording
     from lynkr.policies.rule_sets import Session
 
 COLUMNS_PLAIN = 160  # width where nobody says one: a pipe, a file
@@ -54,6 +55,16 @@ def replay(
         float,
         typer.Option("--idle-s", min=0, help="Seconds between turns that have no time."),
     ] = 15.0,
+    routing: Annotated[
+        Path | None,
+        typer.Option(
+            "--routing",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Route the recording by the tiers of this configuration instead.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,8 +74,10 @@ def replay(
     "path", "at" (seconds or ISO), "session", "output_tokens" or "usage". The passes are those that
     the configuration asks for. Each rule set is a model of one provider's prompt cache, at the
     prices of the recorded model or, where that is not known, of a usual one.
+
+    With --routing: where each call would go by the tiers of another configuration and why, and what
+    that costs against the recorded models. The token passes have no part in it.
     """
-    from lynkr.cli.recordings import read
     from lynkr.policies.rule_sets import RULE_SETS, sessions, wanted
     from lynkr.providers.kinds import kinds
     from lynkr.providers.models import own_models
@@ -75,16 +88,20 @@ def replay(
     for name in provider or []:
         if name not in known:
             raise typer.BadParameter(f"no such rules; one of: {', '.join(known)}")
+    if routing is not None:
+        from lynkr.cli.replay_routing import replay_routing
+
+        if provider or config:
+            raise typer.BadParameter("has rules of its own: give no --provider, no --config")
+        replay_routing(_recording(file, api, idle_s), routing, as_json=as_json)
+        return
     settings = load(config, os.environ, Path.cwd()).settings
     path = settings.catalog.models_file
     try:
         own = own_models(path)
     except ValueError as error:
         raise ConfigError([Problem("catalog.models_file", str(error), value=path)]) from error
-    with file.open("rb") as lines:
-        recording = read(lines, api, idle_s)
-    if not recording.turns:
-        raise LynkrError(f"{file} holds no requests")
+    recording = _recording(file, api, idle_s)
     try:
         found = sessions(recording.turns, provider or list(RULE_SETS), wanted(settings.tokens), own)
     except ValueError as error:
@@ -97,6 +114,16 @@ def replay(
     output.line(LEGEND)
     for note in recording.notes:
         output.line(note)
+
+
+def _recording(file: Path, api: str, idle_s: float) -> Recording:
+    from lynkr.cli.recordings import read
+
+    with file.open("rb") as lines:
+        recording = read(lines, api, idle_s)
+    if not recording.turns:
+        raise LynkrError(f"{file} holds no requests")
+    return recording
 
 
 def _print(session: Session) -> None:

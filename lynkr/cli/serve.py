@@ -6,13 +6,11 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from lynkr.cli.check import checked
 from lynkr.cli.options import ConfigOption
 from lynkr.config.loader import Loaded
-from lynkr.config.settings import Provider, Routing
 from lynkr.config.validate import PORT_MAX, WORKERS_MAX
 
 
@@ -51,18 +49,9 @@ def serve(
     cwd = Path.cwd()
 
     def reload() -> Loaded:
-        loaded = checked(config, os.environ, cwd, flags)
-        return on_demo(loaded) if demo else loaded
+        return checked(config, os.environ, cwd, flags, demo=demo)
 
     loaded = reload()
     from lynkr.server.run import serve as run  # the event loop and all below it
 
     raise typer.Exit(run(loaded, reload))
-
-
-def on_demo(loaded: Loaded) -> Loaded:
-    """The same settings with the demo upstream as the only provider."""
-    settings = msgspec.structs.replace(
-        loaded.settings, providers={"demo": Provider(kind="demo")}, routing=Routing()
-    )
-    return msgspec.structs.replace(loaded, settings=settings)

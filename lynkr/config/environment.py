@@ -149,6 +149,8 @@ def _parse(text: str, kind: mi.Type) -> object:
                 return float(plain)
             case mi.ListType() | mi.DictType() | mi.StructType():
                 return _parse_container(plain)
+            case mi.UnionType() if plain.startswith("["):
+                return _parse_container(plain)
     except ValueError:
         return text
     return text

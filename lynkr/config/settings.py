@@ -96,24 +96,54 @@ class Catalog(Section, frozen=True):
     models_file: str = ""  # TOML with facts of your own: prices, limits, capabilities
 
 
-class Routing(Section, frozen=True):
-    """Which provider a request goes to when its model name does not say."""
+Chain = str | list[str]
+Tier = Literal["simple", "medium", "complex", "reasoning"]
+TIER_PREFIX = "lynkr/"  # model names that stand for tiers: lynkr/auto, lynkr/simple, ...
+TIER_NAMES: tuple[Tier, ...] = ("simple", "medium", "complex", "reasoning")
 
-    default: str = ""  # provider, or "provider:model"; "" means the first that serves the API
+
+class Routing(Section, frozen=True):
+    """Which provider a request goes to when its model name does not say, and which models serve
+    easy and hard ones."""
+
+    default: str = (
+        ""  # provider, "provider:model" or "lynkr/auto"; "" means the first that serves the API
+    )
     fallbacks: list[
         str
     ] = []  # targets to try, in order, when the first fails before its first byte
-    simple: str = ""
-    medium: str = ""
-    complex: str = ""
-    reasoning: str = ""
+    simple: Chain = ""  # "provider:model", or a list of them: the next is tried when one fails
+    medium: Chain = ""
+    complex: Chain = ""
+    reasoning: Chain = ""
+    side: Literal["simple", "medium", "complex", "reasoning", "asked"] = (
+        "simple"  # titles, summaries and other calls that tools make for themselves
+    )
+    risk_floor: Tier = "complex"  # least tier of changes to auth, payments, schemas and the like
+    autonomous_floor: Tier = "reasoning"  # of long work without anybody looking
+    plan_floor: Tier = "complex"  # of a client's plan mode
+    pin_ttl_s: float = 21_600.0  # how long a silent conversation keeps its tier: six hours
+    cascade: bool = False  # single questions: check a cheap answer's form, and ask a tier up if bad
+    answer_side_calls: bool = False  # titles, quota probes and warm-ups without asking a provider
+
+    def chain(self, tier: Tier) -> list[str]:
+        """The targets of a tier, in order; none: it is not set."""
+        given: Chain = getattr(self, tier)
+        return list(given) if isinstance(given, list) else [given] if given else []
+
+    @property
+    def tiered(self) -> bool:
+        """Whether calls may be routed by tiers: all four are set."""
+        return all(self.chain(tier) for tier in TIER_NAMES)
 
 
 class RouteRule(Section, frozen=True):
     """The targets of one model name, or of all that match it."""
 
     model: str  # as clients name it; * and ? match anything
-    targets: list[str]  # "provider" or "provider:model"; the second is tried when the first fails
+    targets: list[
+        str
+    ]  # "provider", "provider:model" or "lynkr/auto"; the second is tried when the first fails
 
 
 class Failover(Section, frozen=True):

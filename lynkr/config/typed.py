@@ -55,6 +55,8 @@ def expected(kind: mi.Type) -> str:
             return "a list of tables"
         case mi.ListType():
             return 'a list of texts, such as ["a", "b"]'
+        case mi.UnionType(types=types):
+            return ", or ".join(expected(one) for one in types)
         case mi.DictType(value_type=mi.StructType()):
             return "a table of tables"
         case mi.DictType():
@@ -83,6 +85,12 @@ def _fit(draft: Draft, path: KeyPath, value: object, kind: mi.Type) -> object:
                 _stand_in_if_unfit(_fit(draft, (*path, index), item, kind.item_type), kind)
                 for index, item in enumerate(value)
             ]
+        # Text, or a list of texts: what a value looks like says which of them it is to be.
+        case mi.UnionType(types=types), _:
+            wanted = mi.ListType if isinstance(value, list) else mi.StrType
+            one = next((one for one in types if isinstance(one, wanted)), None)
+            if one is not None and isinstance(value, str | list):
+                return _fit(draft, path, value, one)
         case mi.LiteralType(), str() if value in kind.values:
             return value
         case mi.StrType(), str():

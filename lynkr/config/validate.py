@@ -17,7 +17,7 @@ import msgspec
 
 from lynkr.config.encryption_key import parse_key
 from lynkr.config.positions import KeyPath, dotted
-from lynkr.config.settings import Provider, Section, Settings
+from lynkr.config.settings import TIER_NAMES, TIER_PREFIX, Provider, Section, Settings
 
 PORT_MAX = 65_535
 WORKERS_MAX = 256  # more processes than any one host has cores to give to a gateway
@@ -42,10 +42,9 @@ _CONNECTION_HEADERS = {
     "transfer-encoding",
     "upgrade",
 }
-_TIERS = ("simple", "medium", "complex", "reasoning")
+_TIERED = tuple(f"{TIER_PREFIX}{name}" for name in ("auto", *TIER_NAMES))
 # Read so that a file may already carry them; nothing acts on them yet, and the operator is told so.
 _WITHOUT_EFFECT = (
-    *(("routing", tier) for tier in _TIERS),
     ("memory", "enabled"),
     ("storage", "database_url"),
 )
@@ -268,11 +267,26 @@ def _routing(settings: Settings) -> Iterator[Finding]:
     # Without [providers] the environment's keys decide which exist; the catalog knows those.
     if not settings.providers:
         return
-    for key in ("default", *_TIERS):
-        target: str = getattr(settings.routing, key)
-        if target:
-            yield from _target(settings, ("routing", key), target)
-    for index, target in enumerate(settings.routing.fallbacks):
+    routing = settings.routing
+    if routing.default:
+        yield from _target(settings, ("routing", "default"), routing.default, tiers=True)
+    for tier in TIER_NAMES:
+        chain = routing.chain(tier)
+        several = isinstance(getattr(routing, tier), list)
+        for index, target in enumerate(chain):
+            path: KeyPath = ("routing", tier, index) if several else ("routing", tier)
+            yield from _target(settings, path, target)
+            if ":" not in target and target in settings.providers:
+                yield Finding(path, "names no model", f'write "{target}:model"')
+    unset = [tier for tier in TIER_NAMES if not routing.chain(tier)]
+    if unset and len(unset) < len(TIER_NAMES):
+        yield Finding(
+            ("routing", unset[0]),
+            "is not set, and tiers are used only when all four are",
+            f"set {', '.join(unset)}, or none of the four",
+            given=tuple(("routing", tier) for tier in TIER_NAMES),
+        )
+    for index, target in enumerate(routing.fallbacks):
         yield from _target(settings, ("routing", "fallbacks", index), target)
 
 
@@ -294,11 +308,28 @@ def _routes(settings: Settings) -> Iterator[Finding]:
             yield Finding((*path, "targets"), "is empty", 'name at least one, as in ["main"]')
         if settings.providers:
             for index, target in enumerate(rule.targets):
-                yield from _target(settings, (*path, "targets", index), target)
+                at: KeyPath = (*path, "targets", index)
+                if target in _TIERED and len(rule.targets) > 1:
+                    yield Finding(
+                        at, "stands beside other targets", "name a tier alone: it is a chain itself"
+                    )
+                else:
+                    yield from _target(settings, at, target, tiers=True)
 
 
-def _target(settings: Settings, path: KeyPath, target: str) -> Iterator[Finding]:
-    """A "provider" or "provider:model" of the file."""
+def _target(
+    settings: Settings, path: KeyPath, target: str, *, tiers: bool = False
+) -> Iterator[Finding]:
+    """A "provider" or "provider:model" of the file, or "lynkr/auto" where ``tiers`` may stand."""
+    if tiers and target in _TIERED:
+        if not settings.routing.tiered:
+            yield Finding(
+                path,
+                "there are no tiers",
+                "set routing.simple, medium, complex and reasoning",
+                given=tuple(("routing", tier) for tier in TIER_NAMES),
+            )
+        return
     name, colon, model = target.partition(":")
     if name not in settings.providers:
         yield Finding(

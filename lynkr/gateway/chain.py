@@ -55,7 +55,7 @@ def refused(exchange: Exchange, outbound: Outbound) -> bool:
         planned.keys.put_aside(exchange.key_index, now + (wait or KEY_ASIDE_S))
         if planned.keys.any_free(now) and exchange.rules.standing.budget.take():
             exchange.failed.append(planned.provider)
-            _elsewhere(exchange)
+            elsewhere(exchange)
             write(exchange)
             return True
     if planned.route.endpoint.auth == "client" and whose == "key":
@@ -83,7 +83,7 @@ def advance(exchange: Exchange) -> bool:
             else:
                 exchange.failed.append(failed)
                 exchange.tries = 0
-                _elsewhere(exchange)
+                elsewhere(exchange)
                 on_its_way(exchange, following)
                 return True
         following = following.following
@@ -92,7 +92,7 @@ def advance(exchange: Exchange) -> bool:
     return False
 
 
-def _elsewhere(exchange: Exchange) -> None:
+def elsewhere(exchange: Exchange) -> None:
     """The call leaves a target, or a key: what was learned of its prompt there is not true of the
     next, and somebody else may write the cache."""
     exchange.estimate = 0

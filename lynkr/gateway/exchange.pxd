@@ -14,6 +14,9 @@ cdef class Exchange:
     # recall
     cdef public object caching, cache_line, cache_rule, errand
     # route, write
+    cdef public object routed, route_lines, above
+    cdef public double spent_usd
+    cdef public bint local
     cdef public object planned, head, body, translation
     cdef public object dropped
     cdef public int key_index

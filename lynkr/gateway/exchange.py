@@ -29,23 +29,25 @@ from lynkr._native.spans import Layout
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError, Source
 from lynkr.gateway.caching import BYPASS, Caching, Hit
+from lynkr.gateway.cascade import collected
 from lynkr.gateway.chain import advance, keep_reply, refused
 from lynkr.gateway.flights import Flight
 from lynkr.gateway.lanes import (
-    chunk,
     dropped_line,
     error_reply,
     kept_lines,
+    last_words,
     reply_head,
     tee_for,
     translated_head,
 )
 from lynkr.gateway.recall import settled as reply_settled
 from lynkr.gateway.replay import Content
+from lynkr.gateway.routing import Routed
 from lynkr.gateway.rules import PlannedRoute, Rules
 from lynkr.gateway.sessions import Session
 from lynkr.gateway.shaping import begun
-from lynkr.gateway.translate import ReplyTranslator, Translation, failure_of
+from lynkr.gateway.translate import ReplyTranslator, Translation
 from lynkr.gateway.whole import ESTIMATED, answer_whole
 from lynkr.policies.failover import Failure, judge
 from lynkr.policies.record import EndedBy
@@ -101,6 +103,11 @@ class Exchange:
         self.cache_rule = ""  # why the cache has no part in it
         self.errand: Callable[[Response | None], None] | None = None  # the gateway's own call
         self.planned: PlannedRoute | None = None
+        self.routed: Routed | None = None  # what was decided of its tier
+        self.route_lines = b""
+        self.above: tuple[tuple[int, PlannedRoute], ...] = ()  # tiers to ask if its form is bad
+        self.spent_usd = 0.0  # on answers that were not passed on
+        self.local = False  # answered here, of words of the gateway's own
         self.head = b""
         self.body = b""
         self.translation: Translation | None = None
@@ -263,18 +270,22 @@ class Exchange:
         self.times_first_ns = outbound.first_byte_ns
         if self.prefix and outbound.status == 200:
             begun(self)
-        self.request.drop_body()  # nothing can be sent again from here on
-        self.body = self.original = b""
-        self.layout = None
-        if self.shaped is not None:
-            self.shaped = without_body(self.shaped)
-        self.reply_begun = True
+        looked_at = self.above and outbound.status == 200
+        if not looked_at:  # else it may be sent again, to another tier
+            self.request.drop_body()
+            self.body = self.original = b""
+            self.layout = None
+            if self.shaped is not None:
+                self.shaped = without_body(self.shaped)
+        self.reply_begun = not looked_at
         answer: tuple[bytes, ReplyTee | ReplyTranslator | None, bool] | str
-        if self.translation is not None:
+        if looked_at and self.translation is None:
+            answer, flows = COLLECT, False
+        elif self.translation is not None:
             answer = self._translated(outbound, self.translation)
             flows = answer is not COLLECT
         else:
-            answer = self._spliced(outbound, planned)
+            answer = self.spliced(outbound, planned)
             flows = True
         flight = self.flight
         if flight is not None and outbound.status != 200:
@@ -284,7 +295,7 @@ class Exchange:
             flight.begun(outbound, self.streaming or self.events)
         return answer
 
-    def _spliced(
+    def spliced(
         self, outbound: Outbound, planned: PlannedRoute
     ) -> tuple[bytes, ReplyTee | None, bool]:
         self.plain = outbound.content_encoding is None
@@ -297,7 +308,7 @@ class Exchange:
         if self.edited:
             lines = planned.edited_lines + dropped_line(self.dropped)
         head, chunked = reply_head(
-            outbound, self.request, lines + self.cache_line, self.request_id, self.overhead_us,
+            outbound, self.request, lines + self.own_lines, self.request_id, self.overhead_us,
             saved=self.saved, resized=resized,
         )  # fmt: skip
         self.framed = chunked or (outbound.length is not None and not resized)
@@ -319,7 +330,7 @@ class Exchange:
         keep = Assembly() if self.api.kept_by_id and translation.asked.store is not False else None
         self.translator = translation.streamed(outbound.content_encoding, keep)
         head, chunked = translated_head(
-            200, self.lines, self.request, self.planned.reply_lines + self.cache_line,
+            200, self.lines, self.request, self.planned.reply_lines + self.own_lines,
             self.request_id, self.overhead_us, self.dropped,
             saved=self.saved, streamed=True, length=None,
         )  # fmt: skip
@@ -334,8 +345,11 @@ class Exchange:
             self.send(self.planned)
 
     def reply_collected(self, outbound: Outbound, body: bytes) -> None:
-        """The whole of a reply that is translated as a whole."""
-        answer_whole(self, outbound, body)
+        """The whole of a reply that is translated as a whole, or looked at before it is passed."""
+        if self.above and self.reply_status == 200:
+            collected(self, outbound, body)
+        else:
+            answer_whole(self, outbound, body)
 
     def reply_done(self, outbound: Outbound) -> None:
         self.reply_bytes = outbound.body_bytes
@@ -355,7 +369,8 @@ class Exchange:
         """End the call with a reply that needs no provider."""
         assert self.planned is not None
         head, _ = translated_head(
-            200, ESTIMATED, self.request, self.planned.reply_lines + BYPASS, self.request_id, 0, (),
+            200, ESTIMATED, self.request, self.planned.reply_lines + self.own_lines,
+            self.request_id, 0, (),
             saved=0, streamed=False, length=len(body),
         )  # fmt: skip
         self.reply_status = 200
@@ -390,7 +405,7 @@ class Exchange:
         self.reply_status = error.status
         reply, self.reply_bytes = error_reply(
             error, self.api, self.request_id, keep=keep, http_1_0=self.request.http_1_0,
-            more=self.planned.reply_lines + self.cache_line + NOTHING_SAVED
+            more=self.planned.reply_lines + self.own_lines + NOTHING_SAVED
             if self.planned is not None else b"",
         )  # fmt: skip
         self.inbound.send(reply)
@@ -441,6 +456,11 @@ class Exchange:
         return None if self.caching is None else self.caching.flight
 
     @property
+    def own_lines(self) -> bytes:
+        """Header lines of the reply about this call, beside those of its target."""
+        return self.cache_line + self.route_lines
+
+    @property
     def settled(self) -> bool:
         return self._settled
 
@@ -472,18 +492,5 @@ class Exchange:
         self.error = error.kind
         self.error_source = error.source
         self.ended_by = ended_by
-        last = b""
-        tee = self.tee
-        if self.translator is not None:
-            last = self.translator.error_event(failure_of(error))
-            if last and not self.request.http_1_0:
-                last = chunk(last)
-        elif tee is not None and self.reading is not None and self.reading.events and self.plain:
-            # A half-sent event is ended by the line end and takes the error as its rest: clients
-            # look at the event name first. In an encoded stream no plain event can be added.
-            event = self.api.format.error_event(error)
-            last = event if tee.at_boundary else b"\n" + event
-            if not self.request.http_1_0:
-                last = chunk(last)
-        self.inbound.end_broken(last, self.request.http_1_0)
+        self.inbound.end_broken(last_words(self, error), self.request.http_1_0)
         self.settle()

@@ -16,6 +16,7 @@ from lynkr._native.memo import Memo
 from lynkr._native.spans import Layout, scan
 from lynkr.errors import GatewayError
 from lynkr.gateway.explain_cache import cache_plan
+from lynkr.gateway.explain_routing import routing_plan
 from lynkr.gateway.rules import PlannedRoute, Rules
 from lynkr.gateway.sessions import KEY_BYTES, session_key
 from lynkr.gateway.shaping import DIALECTS, passes_of
@@ -114,11 +115,16 @@ def explain(
     api = api or api_of(body)
     layout = scan(body, DIALECTS[api])
     token = b"" if layout is None or layout.model is None else body[slice(*layout.model)]
-    planned = rules.route(api, token)
+    told: Plan = {}
+    if layout is None or layout.messages is None:
+        planned = rules.route(api, token)
+        told["reasons"] = [planned.route.reason]
+    else:
+        told, planned = routing_plan(rules, api, token, body, layout)
     plan: Plan = {
         "api": api,
         "model": planned.asked,
-        "reasons": [planned.route.reason],
+        **told,
         "provider": planned.provider,
         "target_model": planned.route.model,
         "lane": planned.lane,

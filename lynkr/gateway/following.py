@@ -56,7 +56,7 @@ def follow(exchange: Exchange, leader: Exchange, outbound: Outbound) -> bool:
     overhead_us = _begun(exchange)
     planned = exchange.planned
     assert planned is not None
-    lines = planned.cached_lines + SHARED_LINES
+    lines = planned.cached_lines + exchange.own_lines
     if leader.translator is not None:
         head, chunked = translated_head(
             200, leader.lines, exchange.request, lines, exchange.request_id, overhead_us,
@@ -81,8 +81,8 @@ def follow_whole(
     planned = exchange.planned
     assert planned is not None
     head, _ = translated_head(
-        200, lines, exchange.request, planned.cached_lines + SHARED_LINES, exchange.request_id,
-        overhead_us, (), saved=0, streamed=streamed, length=len(body),
+        200, lines, exchange.request, planned.cached_lines + exchange.own_lines,
+        exchange.request_id, overhead_us, (), saved=0, streamed=streamed, length=len(body),
     )  # fmt: skip
     exchange.reply_bytes = len(body)
     exchange.inbound.send(head + body)

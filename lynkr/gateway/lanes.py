@@ -7,15 +7,20 @@ gateway's own ``x-lynkr-*`` lines.
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from lynkr._native.headers import value_of
 from lynkr._native.outbound import Outbound
 from lynkr._native.requests import InboundRequest
 from lynkr._native.sse import ReplyTee
 from lynkr.errors import GatewayError
+from lynkr.gateway.translate import failure_of
 from lynkr.wire.chat import format as openai_chat
 from lynkr.wire.encoding import decoder_for
 from lynkr.wire.format import Api, Reading
+
+if TYPE_CHECKING:
+    from lynkr.gateway.exchange import Exchange
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
@@ -200,3 +205,22 @@ def error_reply(
         body,
     )
     return reply, len(body)
+
+
+def last_words(exchange: Exchange, error: GatewayError) -> bytes:
+    """What ends a reply that is broken off: an event in its dialect, where it is a stream."""
+    last = b""
+    tee = exchange.tee
+    if exchange.translator is not None:
+        last = exchange.translator.error_event(failure_of(error))
+    elif (
+        tee is not None
+        and exchange.reading is not None
+        and exchange.reading.events
+        and exchange.plain
+    ):
+        # A half-sent event is ended by the line end and takes the error as its rest: clients
+        # look at the event name first. In an encoded stream no plain event can be added.
+        event = exchange.api.format.error_event(error)
+        last = event if tee.at_boundary else b"\n" + event
+    return chunk(last) if last and not exchange.request.http_1_0 else last

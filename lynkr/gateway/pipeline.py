@@ -20,7 +20,9 @@ from lynkr._native.spans import scan
 from lynkr.errors import GatewayError
 from lynkr.gateway.estimate import estimate
 from lynkr.gateway.exchange import Exchange
+from lynkr.gateway.local import answer_side_call
 from lynkr.gateway.recall import look_up, worth_reading
+from lynkr.gateway.routing import routed
 from lynkr.gateway.rules import PlannedRoute, Rules
 from lynkr.gateway.shaping import DIALECTS, on_its_way, wanted
 from lynkr.gateway.translate import internal
@@ -85,7 +87,7 @@ def read(exchange: Exchange) -> None:
         _read_path(exchange)
         return
     exchange.reshape = wanted(exchange)
-    if exchange.reshape or worth_reading(exchange):
+    if exchange.reshape or worth_reading(exchange) or _words_matter(exchange):
         layout = exchange.layout = scan(body, DIALECTS[exchange.api.name])
         if layout is not None:
             if layout.model is not None:
@@ -102,6 +104,10 @@ def read(exchange: Exchange) -> None:
         exchange.model_token = body[model[0] : model[1]]
     if stream is not None:
         exchange.stream = body[stream[0]] == 116  # "true"
+
+
+def _words_matter(exchange: Exchange) -> bool:
+    return exchange.rules.reads_words and exchange.api.name in DIALECTS
 
 
 def _read_path(exchange: Exchange) -> None:
@@ -123,8 +129,10 @@ def _read_slowly(exchange: Exchange, body: bytes) -> None:
 
 
 def route(exchange: Exchange) -> None:
-    """The target that the configuration names first."""
-    exchange.planned = exchange.rules.route(exchange.api.name, exchange.model_token)
+    """The target that the configuration names first, by tiers where it has them."""
+    rules = exchange.rules
+    planned = None if rules.tiering is None else routed(exchange, rules.tiering)
+    exchange.planned = planned or rules.route(exchange.api.name, exchange.model_token)
 
 
 def choose(exchange: Exchange) -> None:
@@ -173,7 +181,7 @@ def send(exchange: Exchange) -> None:
     exchange.send(planned)
 
 
-PHASES: tuple[Phase, ...] = (read, route, recall, choose, write, send)
+PHASES: tuple[Phase, ...] = (read, route, answer_side_call, recall, choose, write, send)
 _SENDING: tuple[Phase, ...] = (choose, write, send)
 
 

@@ -291,7 +291,7 @@ def _answer(exchange: Exchange, entry: Entry, hit: Hit, content: Content, now: f
     exchange.reply_status = 200
     exchange.times_first_ns = time.monotonic_ns()
     head, _ = translated_head(
-        200, b"", exchange.request, planned.cached_lines + exchange.cache_line,
+        200, b"", exchange.request, planned.cached_lines + exchange.own_lines,
         exchange.request_id, (exchange.times_first_ns - exchange.request.ready_ns) // 1000, (),
         saved=0, streamed=streamed, length=len(body),
     )  # fmt: skip

@@ -15,7 +15,7 @@ import msgspec
 
 from lynkr.policies.storable import why_not
 from lynkr.wire.assembled import Assembly, played
-from lynkr.wire.codec import Codec, Context, codec
+from lynkr.wire.codec import Context, codec
 from lynkr.wire.encoding import decoder_for
 from lynkr.wire.format import Format
 from lynkr.wire.message import Json, Part, Request, Response, Seal, Stop, Text, Thinking, Usage
@@ -149,9 +149,7 @@ def rendered(
         if not thinking:
             words = [part for part in reply.parts if part.kind == "text"]
             reply = msgspec.structs.replace(reply, parts=words)
-        made = _render(
-            reply, codec(format_.name), body, asked if renames else "", stream, stored_at
-        )
+        made = _render(reply, format_, body, asked if renames else "", stream, stored_at)
         if len(content.rendered) >= RENDERED_MAX:
             content.rendered.clear()
         content.rendered[shape] = made
@@ -159,11 +157,8 @@ def rendered(
 
 
 def _render(
-    reply: KeptReply, spoken: Codec, body: bytes, shown: str, stream: bool, stored_at: float
+    reply: KeptReply, format_: Format, body: bytes, shown: str, stream: bool, stored_at: float
 ) -> bytes:
-    asked = spoken.decode_request(body, shown, stream)
-    created = reply.created or int(stored_at)
-    context = Context(asked, call_id=_PLACE, created=created, model=shown or reply.model)
     parts: list[Part] = []
     for part in reply.parts:
         if part.kind == "text":
@@ -171,9 +166,25 @@ def _render(
         else:
             parts.append(Thinking(text=part.text, seal=part.seal, summary=part.summary))
     response = Response(
-        id="", model=reply.model, parts=parts, stop=reply.stop, usage=reply.usage, created=created,
-        format=reply.format, extras=reply.extras,
+        id="", model=reply.model, parts=parts, stop=reply.stop, usage=reply.usage,
+        created=reply.created or int(stored_at), format=reply.format, extras=reply.extras,
     )  # fmt: skip
+    return render(response, format_, body, asked=shown, stream=stream, call_id=_PLACE)
+
+
+def render(
+    response: Response, format_: Format, body: bytes, *, asked: str, stream: bool, call_id: str
+) -> bytes:
+    """A reply of neutral words for one request, in its dialect, whole or as a stream. ``asked``:
+    the model's name to show; "" shows the response's own. Raises ``GatewayError`` (400) when the
+    request breaks its dialect."""
+    spoken = codec(format_.name)
+    context = Context(
+        spoken.decode_request(body, asked, stream),
+        call_id=call_id,
+        created=response.created or 0,
+        model=asked or response.model,
+    )
     if stream:
         return spoken.stream_encoder(context).encode(played(response))
     return spoken.encode_response(response, context)

@@ -12,15 +12,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from lynkr.config.settings import CacheMode, Settings
+from lynkr.config.settings import TIER_PREFIX, CacheMode, Settings, Tier
 from lynkr.errors import GatewayError
 from lynkr.gateway.standing import Standing
+from lynkr.gateway.tiers import Tiering
 from lynkr.gateway.translate import Plan
 from lynkr.policies.access import Keyring
 from lynkr.policies.breaker import Breaker
 from lynkr.policies.keys import KeyPool
 from lynkr.policies.prompt_cache import CacheRules, rules_for
-from lynkr.policies.resolve import Route, chain
+from lynkr.policies.resolve import Route, chain, tier_asked, tier_chain
 from lynkr.providers.catalog import Endpoint, endpoints
 from lynkr.providers.edits import Edits
 from lynkr.providers.losses import tolerated
@@ -34,6 +35,7 @@ from lynkr.wire.format import UNREADABLE
 from lynkr.wire.tokens import family_of
 
 TOKEN_BYTES_MAX = 512
+_FITTED = ("messages", "count_tokens", "chat", "responses")  # APIs whose bodies can be fitted
 ROUTES_MAX = 4096  # model names are the clients' choice: forget all when somebody makes them up
 
 
@@ -60,6 +62,7 @@ class PlannedRoute(msgspec.Struct, frozen=True):
     edits: Edits | None  # of the catalog, on the body's top level
     plan: Plan | None  # how to translate, when the lane is that
     cleaning: Plan | None  # how to take out what only other providers of the configuration can read
+    fitting: Target | None  # what a body is fitted to that was worded for another model
     aim: Aim | None  # the target's prompt cache, as the token passes see it
     cache_rules: CacheRules | None  # and as the bill does
     prices: Prices | None
@@ -98,6 +101,9 @@ class Rules:
         self._credentials = credentials
         self._pool = pool
         self._routes: dict[tuple[str, bytes], PlannedRoute] = {}
+        self.tiering = Tiering(self) if settings.routing.tiered else None
+        # Whether a call's words matter even where neither passes nor the cache look at them.
+        self.reads_words = self.tiering is not None or settings.routing.answer_side_calls
 
     def route(self, api: str, token: bytes) -> PlannedRoute:
         """The route of a request whose ``model`` is the JSON string ``token`` (empty: none given).
@@ -114,17 +120,38 @@ class Rules:
             self._routes[api, token] = planned
         return planned
 
+    def tier_asked(self, token: bytes) -> str:
+        """The tier that a model name stands for here: "auto", a tier's name, or "" for a model's
+        own name. Raises ``GatewayError`` (400) for a name that is no string."""
+        return tier_asked(
+            self.endpoints, self.settings.routing.default, _name(token), self.settings.routes
+        )
+
+    def tier_targets(self, api: str, token: bytes, tier: Tier) -> PlannedRoute:
+        """The chain of a tier, for calls whose ``model`` is the JSON string ``token``. Raises
+        ``GatewayError`` (400) when none of it can take the API."""
+        asked, routing = _name(token), self.settings.routing
+        targets = tier_chain(
+            self.endpoints, routing.chain(tier), api, asked, tier, routing.fallbacks
+        )
+        return self._linked(targets, token, asked)
+
     def _plan(self, api: str, token: bytes) -> PlannedRoute:
-        try:
-            asked = msgspec.json.decode(token, type=str) if token else ""
-        except UNREADABLE:
+        asked, routing = _name(token), self.settings.routing
+        if asked.startswith(TIER_PREFIX):
             raise GatewayError(
-                "invalid_model", 400, "The model must be a string.", source="client", field="model"
-            ) from None
-        routing = self.settings.routing
+                "invalid_model", 400, f"{header_text(asked)} is for conversations."
+                if routing.tiered else "This gateway has no tiers of models.",
+                source="client", field="model",
+                hint="Name a model." if routing.tiered
+                else "Name a model, or set routing.simple, medium, complex and reasoning.",
+            )  # fmt: skip
         targets = chain(
             self.endpoints, routing.default, api, asked, self.settings.routes, routing.fallbacks
         )
+        return self._linked(targets, token, asked)
+
+    def _linked(self, targets: list[Route], token: bytes, asked: str) -> PlannedRoute:
         planned: PlannedRoute | None = None
         for route in reversed(targets):
             planned = self._target(route, token, asked, planned)
@@ -138,7 +165,7 @@ class Rules:
         edits = endpoint.edits_for(spoken, route.model)
         facts = endpoint.facts(route.model) if route.model else None
         rewritten = route.rewritten and bool(token)
-        plan = cleaning = None
+        plan = cleaning = fitting = None
         if not spoken:
             lane = "estimate"
             counter = next(
@@ -155,6 +182,9 @@ class Rules:
             lane = "edit" if rewritten else "splice"
             if spoken in TRANSLATED and len(self.endpoints) > 1:
                 cleaning = self._translation(route, spoken)
+            # Who asks for the model by its name knows what it takes; of others nobody does.
+            if rewritten and spoken in _FITTED and endpoint.knows(route.model):
+                fitting = _target_of(route)
         in_body = rewritten and plan is None and not APIS[route.api].model_in_path
         # Towards the client the reply names what it asked for, unless a translation does it anyway.
         rename = token if rewritten and plan is None else None
@@ -193,6 +223,7 @@ class Rules:
             edits=edits,
             plan=plan,
             cleaning=cleaning,
+            fitting=fitting,
             aim=aim_at(endpoint, route.model, spoken, translated=plan is not None),
             cache_rules=rules_for(endpoint.cache, facts),
             prices=facts.prices if facts is not None else None,
@@ -206,15 +237,29 @@ class Rules:
         return Plan(
             client=APIS[route.api].format.name,
             spoken=TRANSLATED[spoken],
-            target=Target(
-                model=route.model,
-                capabilities=endpoint.capabilities_for(route.model),
-                output_tokens_max=endpoint.output_limit(route.model),
-                missing_signature=endpoint.missing_signature,
-            ),
+            target=_target_of(route),
             drops=tolerated(TRANSLATED[spoken]) | endpoint.drops,
             provider=endpoint.name,
         )
+
+
+def _target_of(route: Route) -> Target:
+    endpoint, model = route.endpoint, route.model
+    return Target(
+        model=model,
+        capabilities=endpoint.capabilities_for(model),
+        output_tokens_max=endpoint.output_limit(model),
+        missing_signature=endpoint.missing_signature,
+    )
+
+
+def _name(token: bytes) -> str:
+    try:
+        return msgspec.json.decode(token, type=str) if token else ""
+    except UNREADABLE:
+        raise GatewayError(
+            "invalid_model", 400, "The model must be a string.", source="client", field="model"
+        ) from None
 
 
 def _reply_lines(provider: str, shown: str, lane: str) -> bytes:

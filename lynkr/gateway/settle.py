@@ -5,19 +5,23 @@ from __future__ import annotations
 
 import time
 
+import msgspec
+
 from lynkr._native.requests import InboundRequest
 from lynkr.errors import GatewayError
 from lynkr.gateway.exchange import Exchange
 from lynkr.gateway.following import facts_of
+from lynkr.gateway.routing import routing_use, settle_routing
 from lynkr.gateway.shaping import learn, passes_of, settle_session
 from lynkr.policies.access import ANONYMOUS
 from lynkr.policies.bill import counterfactual, price
-from lynkr.policies.record import CacheUse, Record, Saving
+from lynkr.policies.record import CacheUse, Record, RoutingUse, Saving
 from lynkr.wire.message import ReplyFacts, Usage
 
 _NOTHING = ReplyFacts()
 _NO_SAVING = Saving()
 _BYPASS = CacheUse("bypass")
+_NOT_ROUTED = RoutingUse()
 _SHADOW = CacheUse("shadow")
 
 
@@ -28,6 +32,7 @@ def record_of(exchange: Exchange, client: str) -> Record:
     accepted_ns = request.accepted_ns
     last_ns = exchange.times_last_ns or now_ns
     facts = facts_of(exchange)
+    settle_routing(exchange, facts.usage)
     written_ns, first_ns = exchange.times_written_ns, exchange.times_first_ns
     principal = request.principal or ANONYMOUS
     return Record(
@@ -60,8 +65,9 @@ def record_of(exchange: Exchange, client: str) -> Record:
         first_byte_ms=(first_ns - accepted_ns) / 1e6 if first_ns else None,
         last_byte_ms=(last_ns - accepted_ns) / 1e6,
         usage=facts.usage,
-        saving=saving_of(exchange, facts.usage),
+        saving=_with_spent(saving_of(exchange, facts.usage), exchange.spent_usd),
         cache=cache_use(exchange),
+        routing=routing_use(exchange),
     )
 
 
@@ -114,10 +120,19 @@ def saving_of(exchange: Exchange, usage: Usage) -> Saving:
     )
 
 
+def _with_spent(saving: Saving, spent_usd: float) -> Saving:
+    """The bill with what was paid for answers that were not passed on."""
+    if not spent_usd or saving.usd is None:
+        return saving
+    return msgspec.structs.replace(saving, usd=saving.usd + spent_usd)
+
+
 def lane_of(exchange: Exchange) -> str:
     planned = exchange.planned
     if planned is None:
         return "none"
+    if exchange.local:
+        return "local"
     if exchange.caching is not None and exchange.caching.hit is not None:
         return "cache"
     return "edit" if exchange.edited and planned.plan is None else planned.lane
@@ -162,4 +177,5 @@ def refusal_record(
         usage=_NOTHING.usage,
         saving=_NO_SAVING,
         cache=_BYPASS,
+        routing=_NOT_ROUTED,
     )

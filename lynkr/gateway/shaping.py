@@ -49,7 +49,7 @@ DIALECTS = {"messages": MESSAGES, "chat": CHAT, "responses": RESPONSES}
 SESSION_HEADERS = (
     b"x-claude-code-session-id", b"session-id", b"x-session-affinity", b"x-session-id",
 )  # fmt: skip
-_AGENT_HEADER = b"x-claude-code-agent-id"
+AGENT_HEADER = b"x-claude-code-agent-id"
 _PASSTHROUGH = b"x-lynkr-passthrough"
 _YES = (b"true", b"1")
 SAMPLED_EVERY = 32  # calls, of which one is estimated whole
@@ -145,7 +145,7 @@ def _want(
     tokens = exchange.rules.settings.tokens
     tools, results = _modes(tokens, principal)
     body = exchange.original
-    continues = _continues(body, layout)
+    continues = named_past(body, layout)
     if continues:
         tools = "off"  # the words that it would choose by are not here
     marks: Marks = ""
@@ -159,7 +159,7 @@ def _want(
         marks = session.marks(time.monotonic(), first=first) if pays else ""
         if marks == "1h" and planned.aim is not None and not planned.aim.marks_1h:
             marks = "5m"
-        exchange.marks = _own_life(body, layout) if layout.marks else marks
+        exchange.marks = own_life(body, layout) if layout.marks else marks
         cache_key = exchange.cache_key
     return Want(
         tools=tools,  # type: ignore[arg-type]  # the settings' own words
@@ -173,13 +173,13 @@ def _want(
     )
 
 
-def _continues(body: bytes, layout: Layout) -> bool:
+def named_past(body: bytes, layout: Layout) -> bool:
     """Whether the call goes on from turns that the provider, or the gateway, keeps by a name."""
     spans = (layout.keys.get(name) for name in _EARLIER)
     return any(span is not None and body[span[0] : span[1]] not in _NOTHING for span in spans)
 
 
-def _own_life(body: bytes, layout: Layout) -> Marks:
+def own_life(body: bytes, layout: Layout) -> Marks:
     """How long the client's own marks ask to be kept: the last one, which most is written for."""
     rows: Iterable[Block | ToolSpan] = chain(
         reversed(layout.blocks), reversed(layout.system_blocks), layout.tool_list
@@ -195,7 +195,7 @@ def _session(exchange: Exchange, planned: PlannedRoute, layout: Layout, scope: b
     if exchange.session is not None and exchange.session_target is planned:
         return exchange.session
     body, head = exchange.original, exchange.request.head
-    named = (named_session(head) or b"") + b"\0" + (value_of(head, _AGENT_HEADER) or b"")
+    named = (named_session(head) or b"") + b"\0" + (value_of(head, AGENT_HEADER) or b"")
     target = planned.provider.encode() + b"\0" + planned.route.model.encode()
     key = session_key(scope, named, target, body, layout)
     exchange.cache_key = "lynkr-" + key.hex()[:20]
@@ -215,7 +215,7 @@ def on_its_way(exchange: Exchange, planned: PlannedRoute) -> None:
         return
     exchange.messages = len(layout.message_list)
     try:
-        first = not replied(layout) and not _continues(exchange.original, layout)
+        first = not replied(layout) and not named_past(exchange.original, layout)
         if first and not session.turns:
             exchange.prefix = _prefix(exchange, planned, layout)
         session.seen(time.monotonic(), first=first)

@@ -18,6 +18,8 @@ from lynkr.policies.breaker import Breaker
 from lynkr.policies.calibration import Calibration
 from lynkr.policies.failover import RetryBudget
 from lynkr.policies.keys import KeyPool
+from lynkr.policies.outcomes import Outcome
+from lynkr.stores.pins import Pins
 from lynkr.transforms.passes import Original
 
 TARGETS_MAX = 4096  # (provider, model) pairs; model names are the clients' choice
@@ -29,8 +31,17 @@ class Keeper(Protocol):
     def keep(self, scope: bytes, originals: tuple[Original, ...], body: bytes) -> None: ...
 
 
+class Counter(Protocol):
+    """Takes what became of calls; never waits."""
+
+    def add(self, outcome: Outcome) -> None: ...
+
+
 class Nowhere:
     """For a gateway that is not serving: what it plans is never sent."""
+
+    def add(self, outcome: Outcome) -> None:
+        return
 
     def keep(self, scope: bytes, originals: tuple[Original, ...], body: bytes) -> None:
         return
@@ -49,6 +60,8 @@ class Standing:
         self.memo = Memo(memo_bytes_max)
         self.originals: Keeper = Nowhere()
         self.answers = Answers(Cache())
+        self.pins = Pins()
+        self.outcomes: Counter = Nowhere()
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._opened: dict[str, int] = {}
         self._keys: dict[tuple[str, tuple[bytes, ...]], KeyPool] = {}

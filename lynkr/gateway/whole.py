@@ -44,7 +44,7 @@ def answer_whole(exchange: Exchange, outbound: Outbound, body: bytes) -> None:
         exchange.reply_status,
         exchange.lines,
         exchange.request,
-        planned.reply_lines + exchange.cache_line,
+        planned.reply_lines + exchange.own_lines,
         exchange.request_id,
         exchange.overhead_us,
         exchange.dropped,

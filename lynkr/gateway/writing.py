@@ -13,10 +13,12 @@ import msgspec
 
 from lynkr._native.headers import value_of, without
 from lynkr._native.paths import PathTable, find_spans
+from lynkr._native.spans import MESSAGES
 from lynkr.errors import GatewayError
-from lynkr.gateway.shaping import named_session, shaped
+from lynkr.gateway.shaping import DIALECTS, named_session, shaped
 from lynkr.gateway.translate import Plan, Translation
 from lynkr.policies.access import bearer
+from lynkr.transforms.fitting import fitted
 from lynkr.transforms.neutral_marks import marked
 from lynkr.wire.codec import Losses, codec
 from lynkr.wire.message import Request
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
     from lynkr.gateway.rules import PlannedRoute
     from lynkr.providers.catalog import Endpoint
     from lynkr.providers.edits import Edits
+    from lynkr.wire.codec import Target
 
 REQUEST_PATHS = PathTable("model", "stream")
+FITTED = {**DIALECTS, "count_tokens": MESSAGES}
 # Of a translated call the provider sees only what says nothing about the dialect.
 _NEUTRAL_HEADERS = (b"user-agent", b"traceparent", b"tracestate", b"baggage")
 
@@ -57,10 +61,15 @@ def write(exchange: Exchange) -> None:
     if reshaped is not None:
         body = reshaped.body
         exchange.edited = reshaped.changed
-    if planned.cleaning is not None and MARK in body:
+    token = planned.model_token if reshaped is None else None
+    cleaned = planned.cleaning is not None and MARK in body
+    if cleaned and planned.cleaning is not None:
         body = _unsealed(exchange, planned.cleaning, body)
-    elif planned.model_token is not None and reshaped is None:
-        body = _renamed(body, planned.model_token)
+        token = None
+    if planned.fitting is not None and exchange.routed is not None:
+        body = _fitted(exchange, planned.fitting, body, cleaned=cleaned)
+    if token is not None:
+        body = _renamed(body, token)
     if planned.edits is not None:
         body = _edited(exchange, planned.edits, body)
     query = request.query
@@ -136,6 +145,22 @@ def _unsealed(exchange: Exchange, plan: Plan, body: bytes) -> bytes:
     exchange.dropped = tuple(dict.fromkeys(loss.name for loss in losses.found))
     exchange.edited = True
     return written
+
+
+def _fitted(exchange: Exchange, target: Target, body: bytes, *, cleaned: bool) -> bytes:
+    """The body as a model takes it that a tier chose in place of the one that was asked for. What
+    is left out or changed for it is listed for the client."""
+    layout, dialect = exchange.layout, FITTED[exchange.api.name]
+    if body is not exchange.original and layout is not None:
+        # Passes leave settings alone: where the client's own words fit, another scan is not needed.
+        if not cleaned and not fitted(exchange.original, layout, dialect, target).changed:
+            return body
+        layout = None
+    found = fitted(body, layout, dialect, target)
+    if found.changed:
+        exchange.edited = True
+        exchange.dropped += found.changed
+    return found.body
 
 
 def _edited(exchange: Exchange, edits: Edits, body: bytes) -> bytes:

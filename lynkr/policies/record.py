@@ -39,6 +39,28 @@ class CacheUse(msgspec.Struct, frozen=True, omit_defaults=True):
     usage: Usage = Usage()  # of the call that the answer is from: not billed again
 
 
+class RoutingUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which tier a call went to, and why."""
+
+    tier: str = ""  # "": there are no tiers, or the model was asked for by its name
+    rule: str = ""
+    reason: str = ""
+    counterfactual: str = ""
+    score: float | None = None
+    dimensions: dict[str, float] = {}  # those above 0
+    side: str = ""  # kind of side call
+    moved: str = ""  # up | down: the conversation was elsewhere
+    break_even_turns: float | None = None  # of that move, or of one that was considered
+    before: str = ""  # the tier that gave the conversation's last reply, where it is remembered
+    # How that reply turned out, by what this request brings back.
+    tool_results: int = 0
+    tool_errors: int = 0
+    invalid_calls: int = 0
+    edits: int = 0
+    edit_failures: int = 0
+    retried: bool = False
+
+
 class Record(msgspec.Struct, kw_only=True):
     """One call. Times are milliseconds since ``accepted_at``; ``None`` means it never got there."""
 
@@ -50,7 +72,7 @@ class Record(msgspec.Struct, kw_only=True):
     principal: str  # key name, or "anonymous"
     team: str
     provider: str
-    lane: str  # splice | edit | translate | cache | none (ended before a lane was chosen)
+    lane: str  # splice | edit | translate | cache | local | none (ended before a lane was chosen)
     model_asked: str
     model: str  # what the upstream was asked for
     model_replied: str  # what the upstream said it used
@@ -73,6 +95,7 @@ class Record(msgspec.Struct, kw_only=True):
     usage: Usage
     saving: Saving
     cache: CacheUse
+    routing: RoutingUse
 
 
 class PoolGauge(msgspec.Struct, frozen=True):

@@ -2,10 +2,11 @@
 
 In order: a provider named in the model (``main:claude-sonnet-4-5``), a route of the configuration,
 an alias, ``routing.default``, the first provider that has a model of that name, the first that
-serves the API as it is, the first that can be translated to. A model that the user chose is never
-replaced by another one, except where the configuration says so: an alias, a route, or a default
-that names a model. What follows the first target is used only when that one fails, and only what
-the configuration lists.
+serves the API as it is, the first that can be translated to. Names that stand for tiers
+(``lynkr/auto``), and what the configuration maps to those, are ``tier_asked``'s. A model that the
+user chose is never replaced by another one, except where the configuration says so: an alias, a
+route, or a default that names a model or a tier. What follows the first target is used only when
+that one fails, and only what the configuration lists.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from lynkr.config.settings import RouteRule
+from lynkr.config.settings import TIER_PREFIX, RouteRule
 from lynkr.errors import GatewayError
 from lynkr.providers.catalog import Endpoint
 from lynkr.wire.apis import APIS, TRANSLATED
@@ -68,6 +69,29 @@ def _checked(endpoint: Endpoint, api: str, model: str, asked: str, reason: str) 
     return Route(endpoint, api, model, bool(asked) and model != asked, reason, spoken)
 
 
+def tier_asked(
+    endpoints: Mapping[str, Endpoint],
+    default: str,
+    asked: str,
+    rules: Sequence[RouteRule] = (),
+) -> str:
+    """The tier that a model name stands for: "auto", a tier's name, or "" for a name that is a
+    model's own. Whatever the client chose is respected unless the configuration maps it."""
+    if asked.startswith(TIER_PREFIX):
+        return asked.removeprefix(TIER_PREFIX)
+    name, colon, _ = asked.partition(":")
+    if colon and name in endpoints:
+        return ""
+    rule = _rule_for(rules, asked)
+    if rule is None:
+        if any(asked in endpoint.aliases for endpoint in endpoints.values()):
+            return ""
+        target = default
+    else:
+        target = rule.targets[0]
+    return target.removeprefix(TIER_PREFIX) if target.startswith(TIER_PREFIX) else ""
+
+
 def resolve(
     endpoints: Mapping[str, Endpoint],
     default: str,
@@ -83,13 +107,13 @@ def resolve(
             there, api, there.aliases.get(model, model), asked, f"model names provider {name}"
         )
     rule = _rule_for(rules, asked)
-    if rule is not None:
+    if rule is not None and not rule.targets[0].startswith(TIER_PREFIX):
         return _named(endpoints, rule.targets[0], api, asked, f"route {rule.model}")
     for endpoint in endpoints.values():
         if asked in endpoint.aliases:  # of one provider only: the configuration is checked for it
             model = endpoint.aliases[asked]
             return _checked(endpoint, api, model, asked, f"alias of {endpoint.name}")
-    if default:
+    if default and not default.startswith(TIER_PREFIX):
         name, _, model = default.partition(":")
         target = model or asked
         if model and model in endpoints[name].aliases:
@@ -131,14 +155,49 @@ def chain(
     if api == "embeddings" and not by_rule:
         later = ()  # vectors of different models do not compare
     found = [first]
-    for target in later:
+    _add(found, endpoints, later, api, asked, f"after {first.endpoint.name} failed")
+    return found
+
+
+def tier_chain(
+    endpoints: Mapping[str, Endpoint],
+    targets: Sequence[str],
+    api: str,
+    asked: str,
+    tier: str,
+    fallbacks: Sequence[str] = (),
+) -> list[Route]:
+    """The targets of a tier and those to try when all of them fail, each once; one that cannot take
+    this API is passed over. Raises ``GatewayError`` (400) when none can."""
+    found: list[Route] = []
+    refused = _add(found, endpoints, targets, api, asked, f"tier {tier}")
+    if not found and refused is not None:
+        raise refused
+    _add(found, endpoints, fallbacks, api, asked, f"after tier {tier} failed")
+    return found
+
+
+def _add(
+    found: list[Route],
+    endpoints: Mapping[str, Endpoint],
+    targets: Sequence[str],
+    api: str,
+    asked: str,
+    reason: str,
+) -> GatewayError | None:
+    """Add what can take this API and is not there yet; the first refusal."""
+    refused: GatewayError | None = None
+    for target in targets:
+        if target.startswith(TIER_PREFIX):
+            continue
         try:
-            route = _named(endpoints, target, api, asked, f"after {first.endpoint.name} failed")
-        except GatewayError:
+            route = _named(endpoints, target, api, asked, reason)
+        except GatewayError as error:
+            refused = refused or error
             continue
         if all((r.endpoint, r.model) != (route.endpoint, route.model) for r in found):
             found.append(route)
-    return found
+    return refused
 
 
 def _rule_for(rules: Sequence[RouteRule], asked: str) -> RouteRule | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from lynkr.config.settings import Provider, Settings
+from msgspec.structs import replace
+
+from lynkr.config.settings import TIER_NAMES, TIER_PREFIX, Provider, Routing, Settings
 from lynkr.config.validate import url_fault
 from lynkr.errors import ConfigError, Problem
 from lynkr.providers.endpoints import (
@@ -36,7 +38,9 @@ __all__ = [
     "endpoints",
     "kinds",
     "looked_for",
+    "with_demo",
 ]
+DEMO = "demo"
 
 # A value becomes part of a host name or a path: nothing in it may end one and begin another.
 _VARIABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -174,18 +178,43 @@ def endpoints(settings: Settings, environ: Mapping[str, str]) -> dict[str, Endpo
     problems = check(settings, environ)
     if problems:
         raise ConfigError(problems)
-    providers = settings.providers or discover(environ) or {"demo": Provider(kind="demo")}
-    default = settings.routing.default.partition(":")[0]
-    if default and default not in providers:
-        raise ConfigError(
-            [
-                Problem(
-                    "routing.default",
-                    "no provider of that name",
-                    f"one of: {', '.join(providers)}",
-                    settings.routing.default,
-                )
-            ]
-        )
+    providers = settings.providers or discover(environ) or {DEMO: Provider(kind=DEMO)}
+    problems = list(_unknown(settings, providers))
+    if problems:
+        raise ConfigError(problems)
     own = own_models(settings.catalog.models_file)
     return {name: endpoint(name, provider, environ, own) for name, provider in providers.items()}
+
+
+def _unknown(settings: Settings, providers: Mapping[str, Provider]) -> Iterator[Problem]:
+    """Targets that name no provider, where the environment says which there are: those of a file
+    are checked with it."""
+    routing = settings.routing
+    named = [("routing.default", routing.default)]
+    named += [("routing.fallbacks", target) for target in routing.fallbacks]
+    named += [(f"routing.{tier}", target) for tier in TIER_NAMES for target in routing.chain(tier)]
+    named += [("routes", target) for rule in settings.routes for target in rule.targets]
+    for key, target in named:
+        name = target.partition(":")[0]
+        if name and name not in providers and not name.startswith(TIER_PREFIX):
+            fix = f"one of: {', '.join(providers)}"
+            yield Problem(key, "no provider of that name", fix, target)
+
+
+def with_demo(settings: Settings, environ: Mapping[str, str], *, only: bool = False) -> Settings:
+    """The settings with the demo's tiers, where no provider is configured or found; ``only``: with
+    the demo in place of all providers."""
+    if not only and (settings.providers or settings.routing.tiered or discover(environ)):
+        return settings
+    simple, medium, complex_, reasoning = (
+        f"{DEMO}:{kinds()[DEMO].tiers[tier]}" for tier in TIER_NAMES
+    )
+    routing = Routing(
+        default=f"{TIER_PREFIX}auto",
+        simple=simple,
+        medium=medium,
+        complex=complex_,
+        reasoning=reasoning,
+    )
+    providers = {DEMO: Provider(kind=DEMO)} if only else settings.providers
+    return replace(settings, providers=providers, routing=routing)

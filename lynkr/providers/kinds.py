@@ -100,6 +100,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paths: dict[str, str]
     checked: str
     models: list[str] = []
+    tiers: dict[str, str] = {}
     headers: dict[str, str] = {}
     base_url_env: list[str] = []
     base_url_for: dict[str, dict[str, str]] = {}

@@ -31,6 +31,7 @@ from lynkr.gateway.caching import Hit
 from lynkr.gateway.errands import Errands
 from lynkr.gateway.exchange import Exchange
 from lynkr.gateway.replay import Content
+from lynkr.gateway.routing import note_outcomes
 from lynkr.gateway.rules import Rules
 from lynkr.gateway.settle import record_of, refusal_record
 from lynkr.gateway.shadows import Shadows
@@ -39,12 +40,14 @@ from lynkr.gateway.warming import warm_up
 from lynkr.policies.record import Record
 from lynkr.server import control
 from lynkr.server.answer_store import graphs_folder, opener, wants_questions, worth_following
+from lynkr.server.conversations import Close, link, outcomes_of
 from lynkr.server.front import Front, TrustedProxies, inbound_limits
 from lynkr.server.listing import Listing
 from lynkr.server.routes import application
 from lynkr.stores.answers import Change
 from lynkr.stores.keeper import Keeper
 from lynkr.stores.originals import Originals
+from lynkr.stores.pins import Pins
 from lynkr.stores.shelf import Entry
 from lynkr.telemetry.log import AccessLog
 from lynkr.telemetry.metrics import CacheTotals, Gauges, Metrics
@@ -61,6 +64,7 @@ AT_START = (
     *(("cache", name) for name in ("memory_bytes_max", "entries_max", "entries_per_key_max")),
     *(("cache", name) for name in ("store_bytes_max", "model_dir", "encryption_key")),
     ("storage", "shared_url"),
+    ("routing", "pin_ttl_s"),
 )
 Reload = Callable[[], list[str]]
 
@@ -114,6 +118,7 @@ class Gateway:
         listener: socket.socket | None = None,
         unix_listener: socket.socket | None = None,
         reload: Reload | None = None,
+        pins: Pins | None = None,
     ) -> None:
         self.settings = settings
         self._first = settings  # some of it stays in force until a restart
@@ -128,6 +133,8 @@ class Gateway:
         self._unix_listener = unix_listener
         self._unlink = ""  # the socket's path, when it is ours to remove
         self._reload = reload
+        self._pins = pins or Pins(ttl_s=settings.routing.pin_ttl_s)
+        self._unlink_pins: Close = lambda: None
         self._gauges = Gauges()
         self._calls: set[Exchange] = set()
         self._idle = asyncio.Event()
@@ -148,6 +155,8 @@ class Gateway:
         self._connector = Connector(upstream, {"demo": demo_origin.dial})
         self._pool = Pool(upstream, self._connector, loop.time)
         self._standing = Standing(settings.tokens.memo_bytes_max)
+        self._standing.pins = self._pins
+        self._outcomes = self._standing.outcomes = outcomes_of(settings, self._log)
         self.originals = self._standing.originals = self._store_of_originals(settings)
         self._keeper = Keeper(
             opener(settings),
@@ -195,6 +204,7 @@ class Gateway:
             raise
         self._publisher.publish()
         self._sweep_deadlines()
+        self._unlink_pins = link(settings, self._pins, self._log)
         if worth_following(settings):
             self.answers.restore(graphs_folder(settings))
             self.answers.start()
@@ -292,6 +302,8 @@ class Gateway:
         await self._credentials.close()
         await asyncio.to_thread(self.originals.close)
         await asyncio.to_thread(self._keeper.close)
+        await asyncio.to_thread(self._unlink_pins)
+        await asyncio.to_thread(self._outcomes.close)
         if self._slot == 0:  # all workers hold the same
             with contextlib.suppress(OSError):  # then the next start takes longer
                 await asyncio.to_thread(self.answers.save, graphs_folder(self.settings))
@@ -401,7 +413,9 @@ class Gateway:
         self._calls.discard(exchange)
         self._gauges.in_flight -= 1
         client = self._trusted.client(exchange.inbound.peer, exchange.request.forwarded_for)
-        self._note(record_of(exchange, client))
+        record = record_of(exchange, client)
+        self._note(record)
+        note_outcomes(exchange, record)
         if self.draining and not self._calls:
             self._idle.set()
 

@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 import orjson
 
+from lynkr.config.settings import TIER_NAMES, TIER_PREFIX
 from lynkr.gateway.rules import Rules
 from lynkr.providers.catalog import Endpoint
 
@@ -23,6 +24,15 @@ FETCH_TIMEOUT_S = 3.0
 REPLY_BYTES_MAX = 4 * 1024 * 1024
 YEAR_10000 = 253_402_300_800  # unix seconds: what strftime can still write
 PAGE_MAX = 1000  # the Messages API's own limit
+
+# What pickers show of the names that stand for tiers.
+_SHOWN = {
+    "auto": "lynkr: the right model for each request",
+    "simple": "lynkr: for simple requests",
+    "medium": "lynkr: for one focused task",
+    "complex": "lynkr: for hard tasks",
+    "reasoning": "lynkr: for the hardest tasks",
+}
 
 
 class ListedModel(msgspec.Struct, frozen=True):
@@ -54,6 +64,10 @@ class Listing:
         endpoints = self._rules().endpoints
         lists = await asyncio.gather(*(self._of(endpoint) for endpoint in endpoints.values()))
         listed: dict[str, ListedModel] = {}
+        if self._rules().tiering is not None:
+            for tier in ("auto", *TIER_NAMES):
+                name = f"{TIER_PREFIX}{tier}"
+                listed[name] = ListedModel(name, "lynkr", display_name=_SHOWN[tier])
         for endpoint in endpoints.values():
             for alias in endpoint.aliases:
                 listed.setdefault(alias, ListedModel(alias, endpoint.name))

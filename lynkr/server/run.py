@@ -21,6 +21,8 @@ from lynkr.config.settings import Server
 from lynkr.errors import ConfigError, Problem
 from lynkr.providers.catalog import Endpoint, endpoints
 from lynkr.server.banner import banner
+from lynkr.server.conversations import pins_of
+from lynkr.stores.pins import Pins
 from lynkr.telemetry.log import AccessLog
 from lynkr.telemetry.shared import Board
 
@@ -81,12 +83,14 @@ def _unlink(unix_socket: str) -> None:
 def _one(loaded: Loaded, reload: ReloadSettings, configured: dict[str, Endpoint]) -> int:
     listener, shared = _listening(loaded.settings.server, share=False)
     port = listener.getsockname()[1]
+    log = AccessLog(loaded.settings.log, threaded=False)
     try:
         return work(
             loaded,
             reload,
             listener,
             unix_listener=shared,
+            pins=pins_of(loaded.settings, log),
             started=lambda: _say(loaded, configured, port, 1),
         )
     finally:
@@ -109,6 +113,7 @@ def _several(
     port = placeholder.getsockname()[1]
     board = Board(workers)
     log = AccessLog(loaded.settings.log, threaded=False)
+    pins = pins_of(loaded.settings, log)
 
     def worker_main(slot: int) -> int:
         current = reload() if restarted[0] else loaded
@@ -127,6 +132,7 @@ def _several(
             unix_listener=shared,
             board=board,
             slot=slot,
+            pins=pins,
             started=partial(_say, loaded, configured, port, workers) if first else lambda: None,
         )
 
@@ -185,12 +191,13 @@ def work(
     unix_listener: socket.socket | None = None,
     board: Board | None = None,
     slot: int = 0,
+    pins: Pins | None = None,
     started: Callable[[], None] = lambda: None,
 ) -> int:
     """One worker, until it is told to stop."""
     import uvloop
 
-    return uvloop.run(_work(loaded, reload, listener, unix_listener, board, slot, started))
+    return uvloop.run(_work(loaded, reload, listener, unix_listener, board, slot, pins, started))
 
 
 async def _work(
@@ -200,6 +207,7 @@ async def _work(
     unix_listener: socket.socket | None,
     board: Board | None,
     slot: int,
+    pins: Pins | None,
     started: Callable[[], None],
 ) -> int:
     from lynkr.server.app import Gateway
@@ -239,6 +247,7 @@ async def _work(
         listener=listener,
         unix_listener=unix_listener,
         reload=reload_everywhere,
+        pins=pins,
     )
     loop.add_signal_handler(signal.SIGTERM, on_stop)
     loop.add_signal_handler(signal.SIGHUP, on_hangup)

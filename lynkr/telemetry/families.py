@@ -144,9 +144,28 @@ CACHE_SHADOWS = Family(
     columns=("agreed", "disagreed"),
 )
 CACHE_FEEDBACK = Family("lynkr_cache_feedback_total", "Answers that clients called wrong.")
+ROUTED = Family(
+    "lynkr_routed_total", "Calls by their tier and the rule that decided it.", ("tier", "rule"),
+    sets_max=64,
+)  # fmt: skip
+MOVES = Family(
+    "lynkr_route_moves_total",
+    "Conversations that went on in another tier.",
+    column_label="direction",
+    columns=("up", "down"),
+)
+OUTCOMES = Family(
+    "lynkr_reply_outcomes_total",
+    "How replies turned out, by what the next request brought back; tier: that of the reply.",
+    ("tier",),
+    column_label="what",
+    columns=(
+        *("tool_results", "tool_errors", "invalid_calls", "edits", "edit_failures", "retries"),
+    ),
+)
 FAMILIES = (
     *(REQUESTS, DURATION, FIRST_TOKEN, OVERHEAD, TOKENS, ERRORS, ENDED, TOKENS_SAVED, COST),
     *(REQUEST_BYTES, REPLY_BYTES, LOG_DROPPED, POOL_OPENED, POOL_REUSED, POOL_RETRIED),
     *(FAILOVERS, BREAKERS, CACHE, CACHE_TOKENS, CACHE_STORED, CACHE_EVICTED, CACHE_DROPPED),
-    *(CACHE_SHADOWS, CACHE_FEEDBACK),
+    *(CACHE_SHADOWS, CACHE_FEEDBACK, ROUTED, MOVES, OUTCOMES),
 )

@@ -31,7 +31,7 @@ from prometheus_client.registry import Collector
 
 from lynkr import __version__
 from lynkr.policies.false_hits import interval
-from lynkr.policies.record import CacheUse, PoolGauge, Record
+from lynkr.policies.record import CacheUse, PoolGauge, Record, RoutingUse
 from lynkr.telemetry.families import (
     BREAKERS,
     CACHE,
@@ -52,6 +52,8 @@ from lynkr.telemetry.families import (
     FIRST_TOKEN_MS,
     LOG_DROPPED,
     MICRO,
+    MOVES,
+    OUTCOMES,
     OVERHEAD,
     OVERHEAD_US,
     POOL_OPENED,
@@ -60,6 +62,7 @@ from lynkr.telemetry.families import (
     REPLY_BYTES,
     REQUEST_BYTES,
     REQUESTS,
+    ROUTED,
     SETS_MAX,
     TOKENS,
     TOKENS_SAVED,
@@ -227,6 +230,8 @@ class Metrics:
         cache = record.cache
         if cache.status != "bypass" or cache.rule:
             self._cache(cache)
+        if record.routing.tier:
+            self._routed(record.routing)
         saving = record.saving
         if saving.usd is not None or saving.tokens:
             saved = cell.saved
@@ -260,6 +265,19 @@ class Metrics:
             tokens = self._series[CACHE_TOKENS.name].row(())
             tokens[0] += min(max(cache.usage.input_tokens or 0, 0), TOKENS_MAX)
             tokens[1] += min(max(cache.usage.output_tokens or 0, 0), TOKENS_MAX)
+
+    def _routed(self, routing: RoutingUse) -> None:
+        self._series[ROUTED.name].row((routing.tier, _label(routing.rule)))[0] += 1
+        if routing.moved:
+            self._series[MOVES.name].row(())[0 if routing.moved == "up" else 1] += 1
+        if routing.before:
+            row = self._series[OUTCOMES.name].row((routing.before,))
+            row[0] += routing.tool_results
+            row[1] += routing.tool_errors
+            row[2] += routing.invalid_calls
+            row[3] += routing.edits
+            row[4] += routing.edit_failures
+            row[5] += routing.retried
 
     def _cell(self, key: tuple[str | int, ...], record: Record) -> Cell:
         series = self._series

@@ -214,7 +214,8 @@ def test_demo_uses_no_provider_of_the_file(run: Run, served: Served) -> None:
     ((loaded, reload),) = served
     for settings in (loaded.settings, reload().settings):
         assert {name: p.kind for name, p in settings.providers.items()} == {"demo": "demo"}
-        assert settings.routing.default == ""
+        assert settings.routing.default == "lynkr/auto"
+        assert settings.routing.chain("complex") == ["demo:lynkr-demo-complex"]
         assert settings.server.port == 0
 
 

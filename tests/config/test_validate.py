@@ -13,6 +13,7 @@ from lynkr.config.validate import Finding, is_loopback, validate, without_effect
 DIGEST_A = "sha256:" + "a" * 64
 DIGEST_B = "sha256:" + "b" * 64
 KEY_A = {"name": "a", "digest": DIGEST_A}
+TIERS = {tier: f"a:{tier}" for tier in ("simple", "medium", "complex", "reasoning")}
 OPEN = {"required": True, "keys": [KEY_A]}
 
 
@@ -48,7 +49,13 @@ ACCEPTED: list[dict[str, Any]] = [
     {"providers": provider(headers={"X-Team": "a b\tc é", "authorization": ""})},
     {"providers": provider(api_keys=["a", "b"], region="r", capabilities=[], drops=[])},
     {"providers": provider(models={"a": "m", "b": "m"})},
-    {"providers": provider(), "routing": {"default": "a", "simple": "a:m:8b"}},
+    {"providers": provider(), "routing": {"default": "lynkr/auto", **TIERS}},
+    {"providers": provider(), "routing": {**TIERS, "simple": ["a:m:8b", "a:n"]}},
+    {
+        "providers": provider(),
+        "routing": TIERS,
+        "routes": [{"model": "x", "targets": ["lynkr/simple"]}],
+    },
     # Without providers, the environment's keys decide which names exist.
     {"routing": {"default": "anthropic"}},
 ]
@@ -177,9 +184,37 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "providers.two.models.fast",
         "one and two",
     ),
+    ({"providers": provider(), "routing": {"default": "b:m"}}, "routing.default", "no provider"),
     *(
-        ({"providers": provider(), "routing": {tier: "b:m"}}, f"routing.{tier}", "no provider")
-        for tier in ("default", "simple", "medium", "complex", "reasoning")
+        ({"providers": provider(), "routing": TIERS | {tier: "b:m"}}, f"routing.{tier}", "provider")
+        for tier in TIERS
+    ),
+    ({"providers": provider(), "routing": TIERS | {"simple": "a"}}, "routing.simple", "no model"),
+    (
+        {"providers": provider(), "routing": TIERS | {"medium": ["a:m", "b:m"]}},
+        "routing.medium.1",
+        "no provider",
+    ),
+    (
+        {"providers": provider(), "routing": TIERS | {"complex": "lynkr/simple"}},
+        "routing.complex",
+        "no provider",
+    ),
+    ({"providers": provider(), "routing": {"simple": "a:m"}}, "routing.medium", "all four"),
+    ({"providers": provider(), "routing": {"default": "lynkr/auto"}}, "routing.default", "tiers"),
+    (
+        {"providers": provider(), "routes": [{"model": "x", "targets": ["lynkr/auto"]}]},
+        "routes.0.targets.0",
+        "tiers",
+    ),
+    (
+        {
+            "providers": provider(),
+            "routing": TIERS,
+            "routes": [{"model": "x", "targets": ["a:m", "lynkr/auto"]}],
+        },
+        "routes.0.targets.1",
+        "beside other",
     ),
     ({"providers": provider(), "routing": {"default": "a:"}}, "routing.default", "no model"),
     ({"providers": provider(), "routing": {"default": ":m"}}, "routing.default", "no provider"),
@@ -231,10 +266,6 @@ def test_loopback(host: str, loopback: bool) -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
-        ("routing", "simple", "a"),
-        ("routing", "medium", "a"),
-        ("routing", "complex", "a"),
-        ("routing", "reasoning", "a"),
         ("memory", "enabled", True),
         ("storage", "database_url", "postgresql://u:secret@h/d"),
     ],

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from tests.e2e import agent_types
+from tests.e2e import agent_claude, agent_types
 from tests.e2e.agent_plan import (
     Act,
     Answer,
@@ -114,6 +114,7 @@ def check(asked: Asked, plan: Plan) -> None:
     _check_order(body["messages"])
     if _thinks(body):
         _check_thinking(body)
+    agent_claude.check(asked)
 
 
 def _thinks(body: Body) -> bool:

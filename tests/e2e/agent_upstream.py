@@ -24,6 +24,7 @@ from tests.e2e import agent_bedrock, agent_chat, agent_gemini, agent_messages, a
 from tests.e2e.agent_plan import Answer, Asked, Body, Plan, Refused, Tokens
 
 _BODY_BYTES_MAX = 64 * 1024 * 1024
+_AGENT = "x-claude-code-agent-id"
 _OF_THE_HOP = ("host", "connection", "content-length", "authorization", "x-api-key")
 Request = tuple[str, str, tuple[tuple[str, str], ...], bytes]
 
@@ -125,6 +126,7 @@ class AgentUpstream:
 
     plan: Plan
     fault: Fault | None = None
+    sub_agents: Plan | None = None  # what Claude Code's sub-agents do, which its header tells
     # By step: what its first requests get, one after the other.
     instead: dict[int, list[Instead]] = field(default_factory=dict)
     models: tuple[str, ...] = ("scripted-agent",)  # what it lists; it answers to any name
@@ -183,6 +185,8 @@ class AgentUpstream:
         try:
             asked = _asked(request, named, json.loads(body), headers)
             plan = _Summed(self.plan.steps, self.plan.final, self.results_gone)
+            if self.sub_agents is not None and _AGENT in headers:
+                plan = _Summed(self.sub_agents.steps, self.sub_agents.final, 0)
             dialect.check(asked, plan)
             self._answers += 1
             wanted = asked

@@ -65,12 +65,14 @@ class Setting:
         self,
         *,
         model: str = MODEL,
+        prompt: str = "Do the steps.",
+        more: tuple[str, ...] = (),  # arguments
         output: tuple[str, ...] = ("json",),
         on_line: Callable[[str], object] = len,
         **environment: str,
     ) -> Outcome:
         command = npm.program("@anthropic-ai/claude-code", VERSION, "claude")
-        arguments = ["-p", "Do the steps.", "--model", model, "--output-format", *output]
+        arguments = ["-p", prompt, "--model", model, "--output-format", *output, *more]
         return await run(
             [str(command), *arguments, "--dangerously-skip-permissions"],
             cwd=self.directory,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lynkr.config.settings import Provider
+from lynkr.config.settings import TIER_NAMES, Provider
 from tests.e2e import npm
 from tests.e2e.gateway_in_process import Running, running
 from tests.e2e.program import run
@@ -33,6 +33,7 @@ BEGUN = {
     "anthropic_sdk.mjs": f"event: message_start\ndata: {json.dumps(_START)}\n\n".encode(),
     "openai_sdk.mjs": f"data: {json.dumps(_CHUNK)}\n\n".encode(),
 }
+DEMO_MODELS = ["lynkr-demo", *(f"lynkr-demo-{tier}" for tier in TIER_NAMES)]
 FIRST = {"anthropic_sdk.mjs": "message_start", "openai_sdk.mjs": "chat.completion.chunk"}
 
 
@@ -60,7 +61,7 @@ async def test_anthropic_on_the_demo(tmp_path: Path) -> None:
     assert first == second == counted > 0
     assert found["call"] == ["tool_use", "get_weather", ["city"]]
     assert "4 degrees ☃" in found["answer"]
-    assert found["listed"] == ["lynkr-demo"]
+    assert found["listed"] == DEMO_MODELS
     assert {(record.status, record.ended_by) for record in gateway.records} == {(200, "complete")}
 
 
@@ -76,7 +77,7 @@ async def test_openai_on_the_demo(tmp_path: Path) -> None:
     assert found["ended"] == "response.incomplete"  # it was cut at its limit
     first, second = found["embedded"]
     assert first == second > 0
-    assert found["listed"] == ["lynkr-demo"]
+    assert found["listed"] == DEMO_MODELS
     assert {(record.status, record.ended_by) for record in gateway.records} == {(200, "complete")}
 
 

@@ -19,12 +19,13 @@ import anthropic
 import openai
 import pytest
 
-from lynkr.config.settings import Auth, Key, Provider, Settings
+from lynkr.config.settings import TIER_NAMES, Auth, Key, Provider, Settings
 from tests.e2e.gateway_in_process import Running, running
 from tests.harness import replies
 from tests.harness.upstream import Close, ScriptedUpstream, Send, Wait
 
 MODEL = "lynkr-demo"
+MODELS = [MODEL, *(f"{MODEL}-{tier}" for tier in TIER_NAMES)]
 ASKED = [{"role": "user", "content": "What is the weather in Ljubljana?"}]
 QUESTION = {"model": MODEL, "messages": ASKED}
 SCHEMA: dict[str, object] = {"type": "object", "properties": {"city": {}}, "required": ["city"]}
@@ -138,7 +139,7 @@ async def test_count_tokens_and_models(kind: Callable[..., Any]) -> None:
         with pytest.raises(anthropic.NotFoundError):
             await done(sdk.models.retrieve, "no-such-model")
     assert count.input_tokens == reply.usage.input_tokens > 0
-    assert [model.id for model in listed] == [MODEL]
+    assert [model.id for model in listed] == MODELS
     assert (one.id, one.type) == (MODEL, "model")
 
 
@@ -265,8 +266,8 @@ async def test_embeddings_and_models(kind: Callable[..., Any]) -> None:
     # The SDK asks for base64 by itself and unpacks it.
     for first, second in zip(packed.data, plain.data, strict=True):
         assert first.embedding == pytest.approx(second.embedding, abs=1e-6)
-    assert [model.id for model in listed] == [one.id] == [MODEL]
-    assert one.object == "model"
+    assert [model.id for model in listed] == MODELS
+    assert (one.id, one.object) == (MODEL, "model")
 
 
 # --- errors -----------------------------------------------------------------------------------

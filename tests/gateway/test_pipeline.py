@@ -438,7 +438,7 @@ def test_a_gateway_key_without_its_scheme_stays_here_too() -> None:
 
 def test_the_phases_have_an_order() -> None:
     names = [phase.__name__ for phase in pipeline.PHASES]
-    assert names == ["read", "route", "recall", "choose", "write", "send"]
+    assert names == [*("read", "route", "answer_side_call", "recall", "choose", "write", "send")]
 
 
 def test_a_refusal_is_said_in_the_clients_dialect_and_settled() -> None:

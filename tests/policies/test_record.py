@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lynkr.policies.record import CacheUse, PoolGauge, Record, Saving
+from lynkr.policies.record import CacheUse, PoolGauge, Record, RoutingUse, Saving
 from lynkr.wire.message import ReplyFacts, Usage
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Record)}
@@ -18,7 +18,7 @@ def test_a_record_has_no_place_for_content_or_credentials() -> None:
         *("provider", "lane", "model_asked", "model", "model_replied", "stream", "status"),
         *("ended_by", "error", "error_source", "stop_reason", "request_bytes", "reply_bytes"),
         *("attempts", "connection_reused", "overhead_us", "upstream_write_ms", "first_byte_ms"),
-        *("last_byte_ms", "usage", "failed_over", "dropped", "saving", "cache"),
+        *("last_byte_ms", "usage", "failed_over", "dropped", "saving", "cache", "routing"),
     }
     # The lists are of provider names and of words of the catalog.
     allowed = (
@@ -33,6 +33,7 @@ def test_a_record_has_no_place_for_content_or_credentials() -> None:
         tuple[str, ...],
         Saving,
         CacheUse,
+        RoutingUse,
     )
     for field in FIELDS.values():
         assert field.type in allowed or field.name == "ended_by"

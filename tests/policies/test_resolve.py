@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lynkr.config.settings import Provider, RouteRule
 from lynkr.errors import GatewayError
-from lynkr.policies.resolve import Route, chain, resolve
+from lynkr.policies.resolve import Route, chain, resolve, tier_asked, tier_chain
 from lynkr.providers.catalog import Endpoint, endpoint
 
 PROVIDERS = {
@@ -181,3 +181,64 @@ def test_any_model_name_has_a_route(asked: str) -> None:
     assert provider == "open" or ENDPOINTS[provider].knows(model)  # "claude-" is Anthropic's
     assert rewritten == (model != asked)
     assert model in (asked, asked.partition(":")[2], "gpt-5.4-nano", "gpt-6")
+
+
+# --- names that stand for tiers -------------------------------------------------------------------
+
+TO_TIERS = [
+    RouteRule(model="claude-sonnet-*", targets=["lynkr/auto"]),
+    RouteRule(model="claude-haiku-*", targets=["lynkr/simple"]),
+    RouteRule(model="gpt-*", targets=["open"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "tier"),
+    [
+        ("lynkr/auto", "", "auto"),
+        ("lynkr/simple", "main", "simple"),
+        ("lynkr/huge", "", "huge"),  # for the caller to refuse
+        ("claude-sonnet-4-5", "", "auto"),
+        ("claude-haiku-4-5", "", "simple"),
+        # What somebody chose is respected.
+        ("claude-opus-4-8", "", ""),
+        ("claude-opus-4-8", "main", ""),
+        ("main:claude-sonnet-4-5", "lynkr/auto", ""),
+        ("gpt-5.5", "lynkr/auto", ""),
+        ("", "", ""),
+        # A default that is the tiers maps the rest.
+        ("claude-opus-4-8", "lynkr/auto", "auto"),
+        ("", "lynkr/medium", "medium"),
+    ],
+)
+def test_which_names_stand_for_tiers(asked: str, default: str, tier: str) -> None:
+    assert tier_asked(ENDPOINTS, default, asked, TO_TIERS) == tier
+
+
+def test_an_alias_is_a_models_own_name() -> None:
+    alias = next(name for endpoint in ENDPOINTS.values() for name in endpoint.aliases)
+    assert tier_asked(ENDPOINTS, "lynkr/auto", alias) == ""
+
+
+def test_where_tiers_do_not_apply_their_names_in_the_configuration_are_no_targets() -> None:
+    """Embeddings, and calls that are to pass as they are, find their way without them."""
+    found = chain(
+        ENDPOINTS, "lynkr/auto", "messages", "claude-sonnet-4-5", TO_TIERS, ["lynkr/auto"]
+    )
+    assert [(one.endpoint.name, one.model) for one in found] == [("main", "claude-sonnet-4-5")]
+
+
+def test_a_tier_is_its_targets_in_order_and_then_the_fallbacks() -> None:
+    found = tier_chain(
+        ENDPOINTS, ["open:a", "main:b", "open:a"], "chat", "lynkr/auto", "simple", ["main:c"]
+    )
+    assert [(one.endpoint.name, one.model) for one in found] == [
+        ("open", "a"), ("main", "b"), ("main", "c"),
+    ]  # fmt: skip
+    assert [one.reason for one in found[:2]] == ["tier simple", "tier simple"]
+    assert all(one.rewritten for one in found)
+
+
+def test_a_tier_that_nobody_can_serve_is_refused() -> None:
+    with pytest.raises(GatewayError, match="does not serve"):
+        tier_chain(ENDPOINTS, ["main:b"], "embeddings", "lynkr/auto", "simple")

@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lynkr.config.settings import Provider, Settings, Upstream
+from lynkr.config.settings import TIER_NAMES, Provider, Routing, Settings, Upstream
 from lynkr.gateway.rules import Rules
+from lynkr.providers.kinds import kinds
 from lynkr.server import listing as listing_module
 from lynkr.server.listing import PAGE_MAX, ListedModel, Listing
 from lynkr.upstream.pool import Pool
@@ -38,9 +39,10 @@ class Stage:
         defaults = {"kind": "openai", "api_key": "sk", "base_url": self.upstream.base_url}
         return Provider(**{**defaults, **given})
 
-    def provide(self, **providers: Provider) -> None:
+    def provide(self, *, routing: Routing | None = None, **providers: Provider) -> None:
         pool = Pool(Upstream(), never, lambda: 0.0)
-        self.rules = Rules(Settings(providers=providers), {}, pool)
+        settings = Settings(providers=providers, routing=routing or Routing())
+        self.rules = Rules(settings, {}, pool)
 
     async def names(self) -> list[str]:
         return [model.id for model in await self.listing.models()]
@@ -144,7 +146,7 @@ async def test_an_encoded_list_is_read() -> None:
     ("given", "names"),
     [
         ({"auth": "client"}, CATALOG),
-        ({"kind": "demo", "base_url": ""}, ["lynkr-demo"]),
+        ({"kind": "demo", "base_url": ""}, list(kinds()["demo"].models)),
     ],
 )
 async def test_who_cannot_be_asked_is_represented_by_the_catalog(
@@ -252,3 +254,14 @@ def test_a_page_before_an_id_ends_right_before_it() -> None:
 def test_an_odd_time_does_not_break_the_list() -> None:
     entry = LISTING.anthropic_entry(ListedModel("m", "p", 10**17))
     assert entry["created_at"] == "1970-01-01T00:00:00Z"
+
+
+async def test_tiers_can_be_picked() -> None:
+    """Their names come first, where the configuration has them."""
+    async with staged() as stage:
+        routing = Routing(simple="p:m", medium="p:m", complex="p:m", reasoning="p:m")
+        stage.provide(p=stage.provider(kind="demo", base_url=""), routing=routing)
+        names = await stage.names()
+        assert names[:5] == [f"lynkr/{tier}" for tier in ("auto", *TIER_NAMES)]
+        shown = stage.listing.anthropic_entry((await stage.listing.models())[0])
+        assert "right model" in str(shown["display_name"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lynkr.policies.record import CacheUse, Record, Saving
+from lynkr.policies.record import CacheUse, Record, RoutingUse, Saving
 from lynkr.wire.message import Usage
 
 _PLAIN = Record(
@@ -38,6 +38,7 @@ _PLAIN = Record(
     last_byte_ms=1200.0,
     saving=Saving(),
     cache=CacheUse("bypass"),
+    routing=RoutingUse(),
     usage=Usage(input_tokens=12, output_tokens=34, prompt_cache_read_tokens=56),
 )
 

@@ -32,7 +32,7 @@ from lynkr.wire.codec import Losses, Target
 from lynkr.wire.message import Json, Request, Thinking, ToolCall, ToolResult
 
 BUDGET_MIN = 1024
-_BUDGETS = {
+BUDGETS = {
     "minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 65536,
 }  # fmt: skip
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "max": "max"}
@@ -68,7 +68,7 @@ def thought(request: Request, target: Target, max_tokens: int, losses: Losses) -
         elif adaptive or budgets:
             return Thought({"type": "disabled"})
         return _NOTHING
-    if not (adaptive or budgets) or (asked.effort and asked.effort not in _BUDGETS):
+    if not (adaptive or budgets) or (asked.effort and asked.effort not in BUDGETS):
         losses.add("reasoning")
         return _NOTHING
     if asked.summary not in ("", "auto"):
@@ -81,9 +81,9 @@ def thought(request: Request, target: Target, max_tokens: int, losses: Losses) -
         if asked.summary:
             thinking["display"] = "summarized"  # newer models show none unless asked
         return Thought(
-            thinking, _effort(asked.effort, named, "effort_xhigh" in target.capabilities)
+            thinking, effort_of(asked.effort, named, "effort_xhigh" in target.capabilities)
         )
-    budget = _budget(asked.effort, named, max_tokens)
+    budget = budget_of(asked.effort, named, max_tokens)
     choice = request.tool_choice
     forced = choice is not None and choice.mode in ("required", "tool")
     if forced or budget < BUDGET_MIN or _unsigned(request):
@@ -111,16 +111,19 @@ def _unsigned(request: Request) -> bool:
     return called
 
 
-def _effort(effort: str, budget: int | None, xhigh: bool) -> str:
+def effort_of(effort: str, budget: int | None, xhigh: bool) -> str:
+    """One of the model's efforts, for one of any dialect, or for a budget where none is named."""
     if not effort and budget is not None:
-        effort = next((name for name, most in _BUDGETS.items() if budget <= most), "max")
+        effort = next((name for name, most in BUDGETS.items() if budget <= most), "max")
     if effort == "xhigh":
         return "xhigh" if xhigh else "max"
     return _EFFORTS.get(effort, "")
 
 
-def _budget(effort: str, named: int | None, max_tokens: int) -> int:
+def budget_of(effort: str, named: int | None, max_tokens: int) -> int:
+    """A budget for an effort of the table above, or the one that was named; less than
+    ``BUDGET_MIN`` where ``max_tokens`` leaves no room for one."""
     if named is not None and named < max_tokens:
         return named
-    wanted = _BUDGETS[effort or "medium"] if named is None else named
+    wanted = BUDGETS[effort or "medium"] if named is None else named
     return min(wanted, max(max_tokens // 2, BUDGET_MIN if max_tokens > BUDGET_MIN else 0))

@@ -1,0 +1,1 @@
+"""How hard what a user asks is: fifteen dimensions, the ask's meaning, one score."""
