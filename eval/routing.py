@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from eval import routing_ranked
+from eval import routing_bills, routing_ranked
 from eval.report import Table
 from eval.routing_fit import (
     Fit,
@@ -61,6 +61,7 @@ def run(data: Path | None) -> list[Table]:
         _by("domain", shown, lambda one: one.sample.case.prompt.domain),
         _pairs(data),
         *_ranked(data),
+        *routing_bills.tables(),
     ]
     return [table for table in tables if table.rows]
 
