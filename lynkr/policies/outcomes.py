@@ -24,7 +24,7 @@ DAY_S = 86_400
 BAND = 10  # points of the score: calls within one are taken to be alike
 NO_BAND = -1  # nothing was measured
 _UNASKED = ("cache", "local", "none")  # lanes of calls that reached no model
-_OK, _TOO_MANY, _SERVERS_FAULT = 200, 429, 500
+_OK, _BAD, _TOO_MANY, _SERVERS_FAULT = 200, 400, 429, 500
 # Why a reply ended, in the words of the vocabulary and of the dialects; others are a whole reply.
 _TRUNCATED = frozenset(
     ("max_tokens", "length", "context_window", "model_context_window_exceeded", "model_length",
@@ -113,8 +113,10 @@ def of_record(record: Record, score: float | None) -> Outcome | None:
     routing = record.routing
     if not routing.tier or routing.side or record.lane in _UNASKED or record.ended_by == "client":
         return None
-    if record.status < _SERVERS_FAULT and record.status not in (_OK, _TOO_MANY):
-        return None  # refused for what was sent
+    # A provider's 400 counts: it was the gateway that chose whose words the request had to fit.
+    told = (_OK, _TOO_MANY, _BAD) if record.attempts and not record.error else (_OK, _TOO_MANY)
+    if record.status < _SERVERS_FAULT and record.status not in told:
+        return None  # refused for whose it was, for its size, or by the gateway
     broken = record.ended_by != "complete" or record.error_source == "upstream"
     failed = broken or record.status != _OK
     return of_reply(

@@ -98,7 +98,7 @@ def test_a_record_says_it_all() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"ended_by": "upstream"}, {"status": 529}, {"status": 429}, {"status": 502},
+    [{"ended_by": "upstream"}, {"status": 529}, {"status": 429}, {"status": 502}, {"status": 400},
      {"error": "overloaded_error", "error_source": "upstream"}],
 )  # fmt: skip
 def test_a_provider_that_fails_fails_the_tier(fields: dict[str, Any]) -> None:
@@ -111,8 +111,8 @@ def test_a_provider_that_fails_fails_the_tier(fields: dict[str, Any]) -> None:
     "fields",
     [{"routing": RoutingUse()}, {"routing": RoutingUse(tier="SIMPLE", side="title")},
      {"lane": "cache"}, {"lane": "local"}, {"lane": "none"}, {"ended_by": "client"},
-     {"status": 400}, {"status": 401}, {"status": 413},
-     {"status": 400, "error": "invalid_request_error", "error_source": "upstream"}],
+     {"status": 401}, {"status": 413}, {"status": 400, "attempts": 0},
+     {"status": 400, "error": "cannot_carry", "error_source": "client"}],
 )  # fmt: skip
 def test_what_is_no_models_doing_is_not_counted(fields: dict[str, Any]) -> None:
     assert recorded(**fields) is None
