@@ -182,8 +182,10 @@ class Rules:
             lane = "edit" if rewritten else "splice"
             if spoken in TRANSLATED and len(self.endpoints) > 1:
                 cleaning = self._translation(route, spoken)
-            # Who asks for the model by its name knows what it takes; of others nobody does.
-            if rewritten and spoken in _FITTED and endpoint.knows(route.model):
+            # Who asks for a model, or gives it another name, knows what it takes; of one that the
+            # gateway chose nobody does.
+            instead = rewritten and route.instead and spoken in _FITTED
+            if instead and endpoint.knows(route.model):
                 fitting = _target_of(route)
         in_body = rewritten and plan is None and not APIS[route.api].model_in_path
         # Towards the client the reply names what it asked for, unless a translation does it anyway.

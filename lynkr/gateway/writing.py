@@ -66,7 +66,7 @@ def write(exchange: Exchange) -> None:
     if cleaned and planned.cleaning is not None:
         body = _unsealed(exchange, planned.cleaning, body)
         token = None
-    if planned.fitting is not None and exchange.routed is not None:
+    if planned.fitting is not None:
         body = _fitted(exchange, planned.fitting, body, cleaned=cleaned)
     if token is not None:
         body = _renamed(body, token)
@@ -148,18 +148,22 @@ def _unsealed(exchange: Exchange, plan: Plan, body: bytes) -> bytes:
 
 
 def _fitted(exchange: Exchange, target: Target, body: bytes, *, cleaned: bool) -> bytes:
-    """The body as a model takes it that a tier chose in place of the one that was asked for. What
+    """The body as a model takes it that was chosen in place of the one that was asked for. What
     is left out or changed for it is listed for the client."""
     layout, dialect = exchange.layout, FITTED[exchange.api.name]
-    if body is not exchange.original and layout is not None:
-        # Passes leave settings alone: where the client's own words fit, another scan is not needed.
-        if not cleaned and not fitted(exchange.original, layout, dialect, target).changed:
-            return body
-        layout = None
-    found = fitted(body, layout, dialect, target)
+    try:
+        if body is not exchange.original and layout is not None:
+            # Passes leave settings alone: where the client's own words fit, no scan is needed.
+            if not cleaned and not fitted(exchange.original, layout, dialect, target).changed:
+                return body
+            layout = None
+        found = fitted(body, layout, dialect, target)
+    except Exception as error:  # the provider can still say what is wrong with it
+        exchange.desk.crashed(error)
+        return body
     if found.changed:
         exchange.edited = True
-        exchange.dropped += found.changed
+        exchange.dropped = tuple(dict.fromkeys(exchange.dropped + found.changed))
     return found.body
 
 

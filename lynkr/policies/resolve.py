@@ -31,6 +31,7 @@ class Route(msgspec.Struct, frozen=True):
     rewritten: bool  # the body's model differs from ``model``
     reason: str
     spoken: str  # the API spoken to the endpoint; "" when the gateway answers itself
+    instead: bool = False  # of a tier, or after a failure: its model is the gateway's choice
 
 
 def _not_served(endpoint: Endpoint, api: str) -> GatewayError:
@@ -196,7 +197,7 @@ def _add(
             refused = refused or error
             continue
         if all((r.endpoint, r.model) != (route.endpoint, route.model) for r in found):
-            found.append(route)
+            found.append(msgspec.structs.replace(route, instead=True))
     return refused
 
 

@@ -149,20 +149,7 @@ def assert_done(scene: Setting) -> None:
     assert {name: sum(call["usage"][name] for call in calls) for name in expected} == expected
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        "claude-sonnet-4-5",
-        pytest.param(
-            "claude-opus-4-8",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="asked for by clients of the newest models: adaptive thinking, an effort"
-                " and system messages reach models that refuse them",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-opus-4-8"])
 @pytest.mark.parametrize(("asked", "task"), [(HARD, EASY), (EASY, HARD)], ids=["down", "up"])
 async def test_a_sub_agent_has_a_tier_of_its_own(
     tmp_path: Path, asked: str, task: str, model: str

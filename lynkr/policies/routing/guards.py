@@ -3,6 +3,10 @@
 A call that its model would refuse is worth nothing, so the guards may leave the tier: for the next
 ones above it, then for those below. Where nobody can take it, it goes where it was decided, and the
 provider says what is wrong with it.
+
+Some lacks are no refusal: a call is fitted to a model that does not think, or writes less than was
+asked for (``transforms.fitting``, or the translation). They decide between models of one tier, and
+never leave it.
 """
 
 from __future__ import annotations
@@ -29,8 +33,9 @@ class Pick(NamedTuple):
 def lack(offer: Offer, seen: Seen) -> str:
     """What an offer lacks to take a call, in a few words; "" if it can take it.
 
-    Needs that the offer's ``drops`` tolerate (named as losses are, "reasoning" for thinking and
-    "max_tokens" for the length of the answer) are none.
+    Needs that the offer's ``drops`` tolerate (named as losses are, "max_tokens" for the length of
+    the answer) are none. Without tools that length is what the call is about: the answer would be
+    cut off. Coding tools ask for room that their calls do not need.
     """
     window = offer.context_window
     if window is not None and seen.prompt_tokens * offer.factor > PROMPT_SHARE_MAX * window:
@@ -41,8 +46,19 @@ def lack(offer: Offer, seen: Seen) -> str:
             return "takes no images"
         if (seen.tools or seen.calls) and NO_TOOLS in known:
             return "takes no tools"
-        if seen.thinking and "reasoning" not in known and "reasoning" not in offer.drops:
-            return "cannot think"
+    return "" if seen.tools else _too_short(offer, seen)
+
+
+def wish(offer: Offer, seen: Seen) -> str:
+    """What an offer that can take a call lacks to take it as it was meant; "" if nothing."""
+    known = offer.capabilities
+    thinks = known is None or "reasoning" in known or "reasoning" in offer.drops
+    if seen.thinking and not thinks:
+        return "cannot think"
+    return _too_short(offer, seen)
+
+
+def _too_short(offer: Offer, seen: Seen) -> str:
     most = offer.output_tokens_max
     if most is not None and seen.output_tokens > most and "max_tokens" not in offer.drops:
         return f"answers with at most {most} tokens"
@@ -66,10 +82,10 @@ def pick(offers: Offers, tier: int, seen: Seen, keep: int = 0, *, held: bool = F
                 return Pick(other, place, _why(offers, tier, seen))
     order = [*range(tier, len(offers)), *range(min(tier, len(offers)) - 1, -1, -1)]
     for other in order:
-        for index in range(len(offers[other])):
-            if not lack(offers[other][index], seen):
-                first = other == tier and index == 0
-                return Pick(other, index, "" if first else _why(offers, tier, seen))
+        index = _best(offers[other], seen)
+        if index >= 0:
+            first = other == tier and index == 0
+            return Pick(other, index, "" if first else _why(offers, tier, seen))
     place = place_of(of_tier(offers, tier), keep)
     for other in order:
         if offers[other]:
@@ -78,10 +94,22 @@ def pick(offers: Offers, tier: int, seen: Seen, keep: int = 0, *, held: bool = F
     return Pick(tier, -1, "nothing is offered")
 
 
+def _best(chain: tuple[Offer, ...], seen: Seen) -> int:
+    """The first that lacks nothing, else the first that can take the call; -1: none can."""
+    found = -1
+    for index in range(len(chain)):
+        if not lack(chain[index], seen):
+            if not wish(chain[index], seen):
+                return index
+            if found < 0:
+                found = index
+    return found
+
+
 def _why(offers: Offers, tier: int, seen: Seen) -> str:
     """What the first offer of a tier lacks."""
     chain = of_tier(offers, tier)
     if not chain:
         return "nothing is offered there"
-    lacking = lack(chain[0], seen)
+    lacking = lack(chain[0], seen) or wish(chain[0], seen)
     return f"{chain[0].name} {lacking}" if lacking else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from lynkr.policies.routing.facts import COMPLEX, MEDIUM, REASONING, SIMPLE, Seen
-from lynkr.policies.routing.guards import lack, pick
+from lynkr.policies.routing.guards import lack, pick, wish
 from lynkr.policies.routing.offers import digest
 from tests.policies.routing.scores import OFFERS, offer
 
@@ -19,8 +20,9 @@ PLAIN = offer("p:plain", takes=(), window=100_000, output=8_000)
         (Seen(prompt_tokens=85_000), ""),
         (Seen(prompt_tokens=85_001), "has a context window of 100000 tokens"),
         (Seen(images=True), "takes no images"),
-        (Seen(thinking=True), "cannot think"),
+        (Seen(thinking=True), ""),
         (Seen(tools=3), ""),
+        (Seen(tools=3, output_tokens=8_001), ""),
         (Seen(output_tokens=8_000), ""),
         (Seen(output_tokens=8_001), "answers with at most 8000 tokens"),
     ],
@@ -29,10 +31,24 @@ def test_what_a_model_lacks(seen: Seen, lacking: str) -> None:
     assert lack(PLAIN, seen) == lacking
 
 
+@pytest.mark.parametrize(
+    ("seen", "lacking"),
+    [
+        (Seen(), ""),
+        (Seen(thinking=True), "cannot think"),
+        (Seen(tools=3, output_tokens=8_000), ""),
+        (Seen(tools=3, output_tokens=8_001), "answers with at most 8000 tokens"),
+    ],
+)
+def test_what_a_call_is_fitted_for_is_no_lack_but_a_wish(seen: Seen, lacking: str) -> None:
+    assert lack(PLAIN, seen) == ""
+    assert wish(PLAIN, seen) == lacking
+
+
 def test_what_is_not_known_is_not_held_against_a_model() -> None:
     unknown = offer("x:y", None, rules=None, window=None, output=None, takes=None)
     hard = Seen(images=True, thinking=True, tools=9, prompt_tokens=10**7, output_tokens=10**6)
-    assert lack(unknown, hard) == ""
+    assert lack(unknown, hard) == wish(unknown, hard) == ""
 
 
 def test_only_a_model_known_to_take_no_tools_is_passed_over_for_them() -> None:
@@ -43,12 +59,11 @@ def test_only_a_model_known_to_take_no_tools_is_passed_over_for_them() -> None:
 
 def test_losses_that_are_tolerated_are_none() -> None:
     lax = offer("p:lax", takes=(), output=100, drops=("reasoning", "image", "max_tokens"))
-    assert lack(lax, Seen(images=True, thinking=True, output_tokens=9_999)) == ""
+    everything = Seen(images=True, thinking=True, output_tokens=9_999)
+    assert lack(lax, everything) == wish(lax, everything) == ""
 
 
 def test_tokens_are_those_of_the_model() -> None:
-    import msgspec
-
     denser = msgspec.structs.replace(PLAIN, factor=1.4)
     assert lack(denser, Seen(prompt_tokens=70_000))
     assert not lack(PLAIN, Seen(prompt_tokens=70_000))
@@ -65,6 +80,31 @@ def test_the_order_of_those_who_may_step_in() -> None:
     assert pick(above, MEDIUM, image) == (REASONING, 1, "n:cannot takes no images")
     below = ((can,), (can,), (cannot,), (cannot,))
     assert pick(below, REASONING, image) == (MEDIUM, 0, "n:cannot takes no images")
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (Seen(thinking=True), "s:slow cannot think"),
+        (Seen(tools=1, output_tokens=9_000), "s:slow answers with at most 8000 tokens"),
+    ],
+)
+def test_a_wish_chooses_between_the_models_of_a_tier_and_never_leaves_it(
+    seen: Seen, why: str
+) -> None:
+    slow, other = (offer(name, takes=(), output=8_000) for name in ("s:slow", "o:other"))
+    can, blind = offer("y:can"), offer("b:blind", takes=(), window=10)
+    assert pick(((slow, can), (can,)), SIMPLE, seen) == (SIMPLE, 1, why)
+    assert pick(((slow, other), (can,)), SIMPLE, seen) == (SIMPLE, 0, "")
+    assert pick(((slow, can), (can,)), SIMPLE, seen, slow.digest) == (SIMPLE, 0, "")
+    large = msgspec.structs.replace(seen, prompt_tokens=1_000)
+    found = pick(((blind,), (slow, can)), SIMPLE, large)
+    assert found == (MEDIUM, 1, "b:blind has a context window of 10 tokens")
+
+
+def test_a_long_answer_without_tools_leaves_the_tier() -> None:
+    short, can = offer("s:short", output=8_000), offer("y:can")
+    assert pick(((short,), (can,)), SIMPLE, Seen(output_tokens=9_000))[:2] == (MEDIUM, 0)
 
 
 def test_where_nobody_can_it_goes_where_it_was_decided() -> None:
