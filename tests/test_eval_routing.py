@@ -109,7 +109,8 @@ def test_samples_are_measured_without_other_data(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(routing, "own_prompts", lambda: FEW)
     tables = routing.run(None)
     assert [table.title for table in tables] == [
-        *("Prompts by tier", "Tiers of committed, cross-validated", "By language", "By domain")
+        *("Prompts by tier", "Tiers of committed, cross-validated", "By language", "By domain"),
+        *("What routed sessions cost", "Every move and its break-even"),
     ]
 
 

@@ -8,6 +8,7 @@ settled by the language of the text.
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from itertools import product
@@ -64,6 +65,8 @@ WITHIN = frozenset(("zh", "ja", "ko", "th", "ar", "hi"))  # looked for inside of
 STEM_MIN = 4  # characters that a stem has at least, and by which it is found
 GAP = 3  # words that "~" in a phrase stands for at most
 
+HELD = "\x04"  # stands for the spaces of such a word, where it is looked for
+
 Phrase = tuple[tuple[str, ...], int, str]
 
 WORDS: dict[str, int] = {}
@@ -71,12 +74,15 @@ BY_LANGUAGE: dict[str, dict[str, int]] = {}  # of words that differ
 # By their first characters, longest first: each followed by its bits.
 STEMS: dict[str, tuple[Any, ...]] = {}
 INSIDE: dict[str, tuple[Any, ...]] = {}
+# Of these, the ones with spaces, by the letters around their first space.
+SPACED: dict[tuple[str, str], list[str]] = {}
 PAIRS: dict[str, int] = {}  # phrases of two words, and beginnings of longer ones
 PHRASES: dict[str, tuple[Phrase, ...]] = {}  # longer, by their first two words or, loose, by one
 FORCED: dict[str, int] = {}  # phrase: its tier
 AGREE: dict[str, int] = {}  # words of which short agreements and closings are made (followups)
 YES, BYE, FILLER, NO = 1, 2, 4, 8
 
+_AROUND = re.compile(r"([\u0590-\uffff]) (?=(\S))")
 _SMALL_WORDS_MAX = 60  # that tell a language
 _FOLDED_MIN = 5  # letters of a word that is known without its accents too
 _PLAIN = str.maketrans(
@@ -111,7 +117,8 @@ class _Builder:
 
     def add(self, said: str, language: str, bits: int) -> None:
         if language in WITHIN and not said.isascii():
-            self.inside[said] = self.inside.get(said, 0) | bits
+            held = said.replace(" ", HELD)
+            self.inside[held] = self.inside.get(held, 0) | bits
         elif " " in said:
             self.phrases[said] = self.phrases.get(said, 0) | bits
         elif said.endswith("*"):
@@ -141,11 +148,18 @@ class _Builder:
         self._phrases(stems)
         _by_start(stems, STEM_MIN, STEMS)
         _by_start(self.inside, 1, INSIDE)
+        for said in self.inside:
+            if HELD in said:
+                at = said.index(HELD)
+                SPACED.setdefault((said[at - 1], said[at + 1]), []).append(said.replace(HELD, " "))
 
     def _phrases(self, stems: dict[str, int]) -> None:
         grouped: dict[str, list[Phrase]] = {}
+        whole = WORDS.keys() | {said.split()[0] for said in self.phrases}
         for said, bits in self.phrases.items():
-            parts = said.split()
+            parts: list[str] = []
+            for part in said.split():
+                parts += [part] if part in whole else _as_read(part)
             first, second = parts[0], parts[1]
             assert not first.endswith("*"), said
             if first not in WORDS:
@@ -162,11 +176,13 @@ class _Builder:
                 rest = parts[2:]
                 PAIRS[start] = PAIRS.get(start, 0) | (LONGER if rest else bits)
                 if not rest:
+                    if said in FORCED:
+                        FORCED[start] = FORCED[said]  # as it is met
                     continue
             words = tuple([sys.intern(word) for word in rest])
             grouped.setdefault(start, []).append((words, bits, said))
         for start, found in grouped.items():
-            PHRASES[start] = tuple(sorted(found, key=lambda phrase: (-len(phrase[0]), phrase[2])))
+            PHRASES[start] = tuple(sorted(found, key=_longest_first))
 
     def _stem_bits(self, word: str, language: str) -> int:
         """What a word is by its longest stem: made whole, it hides it."""
@@ -175,6 +191,21 @@ class _Builder:
             if masks is not None and language in masks:
                 return masks[language]
         return 0
+
+
+def _longest_first(phrase: Phrase) -> tuple[int, bool, str]:
+    """Of the same length, the ones without a stem: what these are of is known more exactly."""
+    return -len(phrase[0]), "*" in phrase[2], phrase[2]
+
+
+def _as_read(part: str) -> list[str]:
+    """What ``reading`` makes of a word of a phrase that is not listed alone: "d'accès" is accès."""
+    head, mark, tail = part.rpartition("'")
+    if mark and (len(head) <= 2 or tail not in ("s", "t", "re", "ve", "ll", "d", "m")):
+        return [tail if len(tail) > 2 else part]
+    if mark:
+        return [head if tail == "s" else part]
+    return part.split("-") if part.replace("-", "").isalpha() else [part]
 
 
 def _sizes(word: str) -> range:
@@ -245,6 +276,16 @@ def listed(word: str) -> str:
         if word.startswith(stem):
             return stem + "*"
     return word
+
+
+def held(line: str) -> str:
+    """A line in which no listed word of a script without words is torn by its spaces."""
+    found: list[str] = []
+    for around in SPACED.keys() & set(_AROUND.findall(line)):
+        found += SPACED[around]
+    for said in sorted(found, key=lambda said: (-len(said), said)):
+        line = line.replace(said, said.replace(" ", HELD))
+    return line
 
 
 def language_of(words: list[str]) -> str:

@@ -46,6 +46,8 @@ def own_text(text: str, paths: list[tuple[int, str]]) -> tuple[str, int, int, in
         own: list[str] = []
         for line in lines:
             if not line:
+                if own and own[-1]:  # no pair of quotation marks reaches beyond it
+                    own.append(line)
                 continue
             if _BULLET.match(line) is not None:
                 bullets += 1
@@ -107,7 +109,7 @@ def _pairs(text: str, opening: str, closing: str, paths: list[tuple[int, str]]) 
             end = text.find(closing, end + 1, begin + _QUOTED_MAX)  # an apostrophe
         kept.append(text[at:first])
         if end <= begin:
-            kept.append(" ")
+            kept.append(opening)  # the closing one of another pair, perhaps: „…“
             at = begin
             continue
         size += end - begin

@@ -22,6 +22,7 @@ from lynkr.policies.difficulty.lexicon import (
     FACTOID,
     FOREIGN,
     GAP,
+    HELD,
     INSIDE,
     LONGER,
     LOOSE,
@@ -33,6 +34,7 @@ from lynkr.policies.difficulty.lexicon import (
     STEM_MIN,
     STEMS,
     WORDS,
+    held,
     language_of,
 )
 from lynkr.policies.difficulty.quotes import PATHS_MAX, is_path, own_text
@@ -138,9 +140,7 @@ def read(text: str) -> Reading:
 
 
 def _has_wide(low: str) -> bool:
-    if _ACCENTED.search(low) is not None:
-        low = _ACCENTED.sub("", low)
-    return any(char >= _FAR and char.isalpha() for char in low)
+    return any(char >= _FAR and char.isalpha() for char in _ACCENTED.sub("", low))
 
 
 # --- words ------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def _has_wide(low: str) -> bool:
 def _line(line: str, scan: _Scan, wide: bool) -> None:
     words, values, breaks = scan.words, scan.values, scan.breaks
     table = WORDS  # local, so that it is a dictionary of C when compiled
-    for chunk in line.split():
+    for chunk in (held(line) if wide else line).split():
         bits = table.get(chunk)
         if bits is not None:
             words.append(chunk)
@@ -215,7 +215,7 @@ def _chunk(chunk: str, scan: _Scan, wide: bool) -> None:
                 return
     if len(core) < len(chunk):
         at = chunk.find(core)
-        if at:
+        if at and chunk[0] != ".":  # "./src" and ".github/x" end no sentence
             _marks(chunk[:at], scan)
         _core(core, scan)
         at += len(core)
@@ -296,7 +296,7 @@ def _inside(chunk: str, scan: _Scan) -> None:
             for place in range(0, len(listed), 2):
                 word = listed[place]
                 if chunk.startswith(word, at):
-                    scan.words.append(word)
+                    scan.words.append(word.replace(HELD, " "))
                     scan.values.append(listed[place + 1])
                     scan.breaks.append(0)
                     at += len(word)
