@@ -16,6 +16,7 @@ import msgspec
 
 from lynkr._native.headers import value_of
 from lynkr._native.spans import MESSAGES, Layout, scan
+from lynkr.errors import GatewayError
 from lynkr.gateway.cascade import tiers_above
 from lynkr.gateway.plain_words import plain_chat
 from lynkr.gateway.sessions import KEY_BYTES, LONG_S, session_key
@@ -111,11 +112,16 @@ def routed(exchange: Exchange, tiering: Tiering) -> PlannedRoute | None:
 
 def _decided(exchange: Exchange, tiering: Tiering, tiers: Tiers, named: int) -> tuple[Routed, int]:
     api, body = exchange.api.name, exchange.original
-    if api not in DIALECTS:
-        api, body = "chat", plain_chat(exchange.api.format.name, body, exchange.stream)
-        layout = scan(body, DIALECTS[api])
-    else:
+    layout: Layout | None
+    if api in DIALECTS:
         layout = exchange.layout or scan(body, DIALECTS[api])
+    else:
+        try:
+            body = plain_chat(exchange.api.format.name, body, exchange.stream)
+        except GatewayError:
+            body = b""  # the client hears of it when the call is written
+        api = "chat"
+        layout = scan(body, DIALECTS[api])
     if layout is None or layout.messages is None:
         tier = named if named >= 0 else MEDIUM
         reason = f"{TIERS[tier]}: the body is not understood"

@@ -15,7 +15,7 @@ import msgspec
 from lynkr.config.settings import TIER_PREFIX, CacheMode, Settings, Tier
 from lynkr.errors import GatewayError
 from lynkr.gateway.standing import Standing
-from lynkr.gateway.tiers import Tiering
+from lynkr.gateway.tiers import TOKEN_BYTES_MAX, Tiering
 from lynkr.gateway.translate import Plan
 from lynkr.policies.access import Keyring
 from lynkr.policies.breaker import Breaker
@@ -34,7 +34,6 @@ from lynkr.wire.codec import Target
 from lynkr.wire.format import UNREADABLE
 from lynkr.wire.tokens import family_of
 
-TOKEN_BYTES_MAX = 512
 _FITTED = ("messages", "count_tokens", "chat", "responses")  # APIs whose bodies can be fitted
 ROUTES_MAX = 4096  # model names are the clients' choice: forget all when somebody makes them up
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RESPECTED, AUTO = -2, -1
 _FITTED = frozenset(("max_tokens",))  # a translation asks for no more than the model can give
 UNKNOWN = "(of an earlier configuration)"
+TOKEN_BYTES_MAX = 512
 NAMES_MAX = 1024  # model names are the clients' choice: forget all when somebody makes them up
 
 
@@ -55,6 +56,8 @@ class Tiering:
                 found = number_of(asked) if asked else RESPECTED
             except ValueError:
                 raise no_such_tier(asked, "model") from None
+            if len(token) > TOKEN_BYTES_MAX:
+                return found  # no real model's name: not worth remembering
             if len(self._named) >= NAMES_MAX:
                 self._named.clear()
             self._named[token] = found
@@ -78,6 +81,8 @@ class Tiering:
             )
             found = Tiers(chains, offers)
             self._targets |= {offer.digest: offer.name for row in offers for offer in row}
+            if len(token) > TOKEN_BYTES_MAX:
+                return found
             if len(self._tiers) >= NAMES_MAX:
                 self._tiers.clear()
             self._tiers[api, token] = found

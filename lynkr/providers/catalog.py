@@ -204,7 +204,7 @@ def _unknown(settings: Settings, providers: Mapping[str, Provider]) -> Iterator[
 def with_demo(settings: Settings, environ: Mapping[str, str], *, only: bool = False) -> Settings:
     """The settings with the demo's tiers, where no provider is configured or found; ``only``: with
     the demo in place of all providers."""
-    if not only and (settings.providers or settings.routing.tiered or discover(environ)):
+    if not only and (settings.providers or settings.routing != Routing() or discover(environ)):
         return settings
     simple, medium, complex_, reasoning = (
         f"{DEMO}:{kinds()[DEMO].tiers[tier]}" for tier in TIER_NAMES

@@ -274,6 +274,13 @@ async def test_googles_dialect_is_routed_too() -> None:
             assert json.loads(stage["main"].requests[-1].body)["model"] == model
 
 
+async def test_a_broken_body_is_its_senders_fault() -> None:
+    async with theatre() as stage:
+        reply = await stage.post("/v1beta/models/lynkr%2Fauto:generateContent", {"contents": 7})
+        assert reply.status == 400
+        assert (await stage.record()).routing.rule == "not_understood"
+
+
 async def test_counts_go_where_their_conversation_is() -> None:
     async with theatre() as stage:
         assert (await ask(stage, body(REVIEW)))[1] == "m-complex"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lynkr.config.settings import Provider, Routing, Settings, Upstream
 from lynkr.errors import ConfigError, GatewayError
-from lynkr.gateway.rules import ROUTES_MAX, TOKEN_BYTES_MAX, Rules, header_text
+from lynkr.gateway.rules import ROUTES_MAX, Rules, header_text
+from lynkr.gateway.tiers import AUTO, TOKEN_BYTES_MAX
 from lynkr.upstream.pool import Pool
 from tests.gateway.test_pipeline import never
 
@@ -176,3 +177,17 @@ def test_a_default_that_the_environment_does_not_offer_is_a_config_error() -> No
         made("nowhere", providers={})
     with pytest.raises(ConfigError, match=r"routing\.default"):
         made("nowhere:gpt-6", providers={})
+
+
+def test_a_giant_name_is_decided_and_not_remembered() -> None:
+    routing = Routing(
+        default="lynkr/auto", simple="main:m", medium="main:m", complex="main:m", reasoning="main:m"
+    )
+    settings = Settings(providers=PROVIDERS, routing=routing)
+    tiering = Rules(settings, {}, Pool(Upstream(), never, lambda: 0.0)).tiering
+    assert tiering is not None
+    giant = token("x" * TOKEN_BYTES_MAX)
+    assert tiering.named(giant) == AUTO
+    assert tiering.tiers("messages", giant).chains[0][0].model_token == b'"m"'
+    assert giant not in tiering._named
+    assert ("messages", giant) not in tiering._tiers

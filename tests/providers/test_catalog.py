@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lynkr.config.settings import Catalog, Provider, Settings
+from lynkr.config.settings import Catalog, Provider, Routing, Settings
 from lynkr.errors import ConfigError
 from lynkr.providers.catalog import (
     CREDENTIAL_HEADERS,
@@ -16,6 +16,7 @@ from lynkr.providers.catalog import (
     endpoints,
     kinds,
     looked_for,
+    with_demo,
 )
 from lynkr.providers.kinds import API_NAMES
 from lynkr.wire.apis import APIS
@@ -226,3 +227,22 @@ def test_the_file_of_models_is_read_with_the_configuration(tmp_path: Path) -> No
     assert "output_tokens" in problem.reason
     with pytest.raises(ConfigError):
         endpoints(settings, {})
+
+
+def test_the_demo_brings_its_tiers_only_where_there_is_nothing_else() -> None:
+    shown = with_demo(Settings(), {})
+    assert shown.routing.default == "lynkr/auto"
+    assert shown.routing.chain("simple") == ["demo:lynkr-demo-simple"]
+    assert shown.providers == {}  # found by nobody: the banner says so
+    mine = Settings(routing=Routing(fallbacks=["demo"]))
+    assert with_demo(mine, {}) is mine
+    assert with_demo(Settings(), {"OPENAI_API_KEY": "k"}).routing == Routing()
+    other = Settings(providers={"a": Provider(kind="openai", api_key="k")})
+    assert with_demo(other, {}) is other
+    assert list(with_demo(other, {}, only=True).providers) == ["demo"]
+
+
+def test_a_target_of_no_provider_is_told_with_the_ones_there_are() -> None:
+    tiers = Routing(simple="a:m", medium="demo:m", complex="demo:m", reasoning="demo:m")
+    with pytest.raises(ConfigError, match=r"routing\.simple.*no provider"):
+        endpoints(Settings(routing=tiers), {})
