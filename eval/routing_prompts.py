@@ -16,9 +16,8 @@ import msgspec
 
 from eval.data import SAMPLES
 from lynkr._native.spans import MESSAGES, scan
-from lynkr.policies.routing.asked import ask_of
 from lynkr.policies.routing.facts import TIERS, Ask, Policy, Score, Seen
-from lynkr.policies.routing.seen import seen_of
+from lynkr.policies.routing.seen import facts_of
 from lynkr.policies.side_calls import side_call
 
 OWN = SAMPLES / "routing"
@@ -89,7 +88,7 @@ def read_case(prompt: Prompt, tools: object = None, tokens: int = 4096) -> Case:
     if layout is None:
         raise ValueError(f"{prompt.id}: not a conversation")
     side = side_call("messages", body, layout)
-    return Case(prompt, ask_of(body, layout), seen_of("messages", body, layout, side))
+    return Case(prompt, *facts_of("messages", body, layout, side))
 
 
 def cases_of(prompts: Iterable[Prompt]) -> list[Case]:

@@ -21,7 +21,7 @@ from perf import body, machine, measure, report
 from perf.gateway import DEFAULT_SUBJECTS, SUBJECTS, Gateway, started
 from perf.load import Client, mock_upstream
 from perf.measure import FULL, GROUPS, MEMORY, QUICK, Bench, takes_part
-from perf.process import Cores, HarnessError, raise_open_files, unwind_on_signals
+from perf.process import Cores, HarnessError, command, raise_open_files, unwind_on_signals
 from perf.sample import Samples
 from perf.target import DIRECT
 
@@ -125,9 +125,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HarnessError as error:
-        sys.exit(f"perf: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command(main)

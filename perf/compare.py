@@ -15,7 +15,7 @@ from perf import body, measure
 from perf.gateway import SPLICED, TRANSLATED, lynkr_at, started
 from perf.load import Client, mock_upstream
 from perf.measure import FULL, QUICK, Bench
-from perf.process import Cores, HarnessError, raise_open_files, unwind_on_signals
+from perf.process import Cores, command, raise_open_files, unwind_on_signals
 from perf.sample import Samples
 from perf.target import figure
 
@@ -75,9 +75,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HarnessError as error:
-        sys.exit(f"perf: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command(main)

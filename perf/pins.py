@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import multiprocessing
 import os
-import sys
 import tempfile
 import time
 import timeit
@@ -27,7 +26,7 @@ from pathlib import Path
 from lynkr.policies.routing.facts import Pin
 from lynkr.stores.pins import MEMORY, Pins
 from lynkr.stores.pins_redis import RedisPins
-from perf.process import Cores, HarnessError
+from perf.process import Cores, HarnessError, command
 from perf.propagation import redis_server
 from perf.report import grid
 from perf.sample import percentile
@@ -182,9 +181,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HarnessError as error:
-        sys.exit(f"perf: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command(main)

@@ -13,7 +13,8 @@ import select
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -26,6 +27,16 @@ OPEN_FILES_MIN = 8192
 
 class HarnessError(Exception):
     """The measurement could not be made; says which program and why."""
+
+
+def command(main: Callable[[], int]) -> None:
+    """Run a program of this folder to its exit code; what keeps it from measuring is one line."""
+    try:
+        sys.exit(main())
+    except HarnessError as error:
+        sys.exit(f"perf: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 @dataclass(frozen=True, slots=True)

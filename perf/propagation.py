@@ -27,7 +27,15 @@ from pathlib import Path
 from perf import body
 from perf.gateway import PROBE_HEADERS, SEMANTIC, Command, Site, lynkr_at, started
 from perf.load import Client, mock_upstream
-from perf.process import Child, Cores, HarnessError, free_port, raise_open_files, unwind_on_signals
+from perf.process import (
+    Child,
+    Cores,
+    HarnessError,
+    command,
+    free_port,
+    raise_open_files,
+    unwind_on_signals,
+)
 from perf.report import grid
 from perf.sample import percentile
 from perf.target import figure
@@ -249,9 +257,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HarnessError as error:
-        sys.exit(f"perf: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command(main)

@@ -28,7 +28,7 @@ from lynkr.policies.questions.guard import RULES
 from lynkr.stores.answers import ID_PREFIX, Answer, Change, Dropped, Sighting
 from lynkr.stores.index import SCAN_MAX
 from lynkr.stores.shelf import Entry, Shelf
-from lynkr.transforms.tools.nearness import MODEL
+from lynkr.transforms.tools.nearness import packaged
 
 TAKEN_AT_ONCE = 16  # changes of others put in place per turn of the loop; each takes some 30 us
 NOTED_MAX = 1000
@@ -125,7 +125,7 @@ class Answers:
     def model(self) -> Any:
         if self._model is None:
             folder = self.settings.model_dir
-            self._model = load_model(folder) if folder else StaticModel.load(str(MODEL))
+            self._model = load_model(folder) if folder else packaged()
         return self._model
 
     @property

@@ -15,8 +15,7 @@ from lynkr.config.settings import TIER_NAMES, Routing
 from lynkr.errors import GatewayError
 from lynkr.policies.difficulty.score import score
 from lynkr.policies.routing.facts import TIERS, Ask, Policy, Seen, Verdict
-from lynkr.policies.routing.offers import Offer, digest
-from lynkr.wire.tokens import FACTORS
+from lynkr.policies.routing.offers import Offer, digest, offer
 
 if TYPE_CHECKING:
     from lynkr.gateway.rules import PlannedRoute, Rules
@@ -125,18 +124,13 @@ def policy_of(routing: Routing) -> Policy:
 def offer_of(planned: PlannedRoute) -> Offer:
     """A target as the decision sees it. What is not known of a model rules nothing out."""
     endpoint, model = planned.route.endpoint, planned.route.model
-    facts = endpoint.facts(model)
-    name = f"{endpoint.name}:{model}"
-    return Offer(
-        name=name,
-        digest=digest(name),
-        context_window=facts.context_window if facts is not None else None,
-        output_tokens_max=facts.output_tokens_max if facts is not None else None,
-        capabilities=endpoint.capabilities_for(model) if facts is not None else None,
+    return offer(
+        endpoint.name,
+        model,
+        endpoint.facts(model),
+        capabilities=endpoint.capabilities_for(model),
         drops=endpoint.drops if planned.plan is None else planned.plan.drops | _FITTED,
-        prices=planned.prices,
         rules=planned.cache_rules,
-        factor=FACTORS[planned.family],
     )
 
 

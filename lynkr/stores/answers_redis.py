@@ -44,10 +44,10 @@ from lynkr.stores.answers import (
     Dropped,
     Sighting,
 )
+from lynkr.stores.redis_link import OPERATION_S, connect
 from lynkr.stores.seal import Seal
 
 PREFIX = "lynkr:answers:"
-OPERATION_S = 2.0  # the longest that one connection, one command or one reply may take
 LOG_MAX = 100_000  # lines, about; a worker that has missed more takes a snapshot
 PAGE_ROWS = 256  # of a snapshot, in one command
 REMOVE_TRIES = 32  # of a transaction that others' removals come between
@@ -79,7 +79,7 @@ class RedisAnswers:
         self._wall = wall
         self._puts = 0
         self._touched: set[bytes] = set()  # scopes that may have become too large
-        self._redis: Any = _connect(url)  # its types say that any reply may be bytes or str
+        self._redis: Any = connect(url)  # its types say that any reply may be bytes or str
         try:
             self._redis.ping()  # one that cannot be used is known at once
         except BaseException:
@@ -303,23 +303,3 @@ class RedisAnswers:
             chosen.append(id_)
             excess -= 0 if fact is None else _FACTS.unpack(fact)[1]
         return chosen
-
-
-def _connect(url: str) -> Any:
-    from redis import Redis  # 10 MB, for those who have one
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    try:
-        # RESP 2 spares a handshake. Trying again is for those who wait, and there are none here.
-        return Redis.from_url(
-            url,
-            protocol=2,
-            decode_responses=False,
-            socket_timeout=OPERATION_S,
-            socket_connect_timeout=OPERATION_S,
-            retry=Retry(NoBackoff(), 0),
-        )
-    except ValueError:
-        # Its message may hold a part of the address, and that part may be the password.
-        raise ValueError("the address of the Redis server cannot be read") from None

@@ -25,13 +25,13 @@ from typing import Any
 
 from lynkr._native.pins import TAKEN, UNREADABLE
 from lynkr.stores.pins import Pins
+from lynkr.stores.redis_link import OPERATION_S, connect
 
 PREFIX = "lynkr:pins:"
 LOG_MAX = 100_000  # lines, about 10 MB: the last 100 minutes of 1,000 busy conversations
 WAITING_MAX = 4096  # conversations to be told of; beyond them the oldest news are dropped
 WRITE_AT_ONCE = 128
 READ_AT_ONCE = 64  # a millisecond in the worker that reads, between two turns of its event loop
-OPERATION_S = 2.0  # the longest that one connection, one command or one reply may take
 POLL_S = 0.25  # the longest that the log is waited for at once: an end takes as long
 LEAD_S = 0.5  # between two tries to be the one that reads
 BREATH_S = 0.001  # between two pages of a log that is read from its beginning
@@ -64,7 +64,7 @@ class RedisPins:
         back_off_s: tuple[float, float] = BACK_OFF_S,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        _client(url).close()  # no connection is made yet
+        connect(url).close()  # no connection is made yet
         self._pins = pins
         self._url = url
         self._log = f"{prefix}log".encode()
@@ -125,7 +125,7 @@ class RedisPins:
     # --- writing ------------------------------------------------------------------------------
 
     def _write_all(self) -> None:
-        client = _client(self._url)
+        client = connect(self._url)
         while self._wakes.get() and not self._stop.is_set():
             self._write_waiting(client)
         self._write_waiting(client)
@@ -170,7 +170,7 @@ class RedisPins:
     # --- reading ------------------------------------------------------------------------------
 
     def _tail(self) -> None:
-        client = _client(self._url)
+        client = connect(self._url)
         cursor: Number | None = None
         while not self._stop.is_set():
             self.leads = self._pins.lead()
@@ -284,17 +284,3 @@ def _end(client: Any) -> None:
     """Its connections; it makes new ones when it is used again."""
     with contextlib.suppress(Exception):  # they are broken, and that was told already
         client.close()
-
-
-def _client(url: str) -> Any:
-    from redis import Redis  # 10 MB, for those who have one
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    limits = {"socket_timeout": OPERATION_S, "socket_connect_timeout": OPERATION_S}
-    try:
-        # RESP 2 spares a handshake. The threads try again by themselves.
-        return Redis.from_url(url, protocol=2, retry=Retry(NoBackoff(), 0), **limits)
-    except ValueError:
-        # Its message may hold a part of the address, and that part may be the password.
-        raise ValueError("the address of the Redis server cannot be read") from None

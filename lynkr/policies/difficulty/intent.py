@@ -8,15 +8,14 @@ less.
 
 from __future__ import annotations
 
-import functools
 import math
 
 import msgspec
 
-from lynkr._native.embed import StaticModel, similarity
+from lynkr._native.embed import similarity
 from lynkr._native.nearest import Vectors, quantised
 from lynkr.policies.difficulty.fitted import Exemplars, IntentRule
-from lynkr.transforms.tools.nearness import MODEL
+from lynkr.transforms.tools.nearness import packaged
 
 # Characters of the words that are embedded: what is asked stands at the beginning or at the end,
 # what is pasted between them. 1,000 take 30 us.
@@ -37,16 +36,11 @@ class Meaning(msgspec.Struct, frozen=True):
     likeness: float = 0.0
 
 
-@functools.cache
-def _model() -> StaticModel:
-    return StaticModel.load(str(MODEL))
-
-
 def embedded(text: str) -> bytes:
     """256 float32 of unit length; zeros if no word of it is known."""
     if len(text) > HEAD_CHARS + TAIL_CHARS:
         text = text[:HEAD_CHARS] + " " + text[-TAIL_CHARS:]
-    return _model().embed(text.encode("utf-8", "replace"))
+    return packaged().embed(text.encode("utf-8", "replace"))
 
 
 def chance(odds: float) -> float:

@@ -64,10 +64,6 @@ class Spoken:
         self.at = at
 
 
-def ask_of(body: bytes, layout: Layout) -> Ask:
-    return asked(body, layout).ask
-
-
 def asked(body: bytes, layout: Layout) -> Asked:
     """What the last message of the user's that has own words says. Never raises: what it cannot
     read asks nothing."""

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 
 from lynkr.config.settings import TIER_NAMES, Provider, Settings
 from lynkr.policies.prompt_cache import rules_for
-from lynkr.policies.routing.offers import Offer, Offers, digest
+from lynkr.policies.routing.offers import Offer, Offers, offer
 from lynkr.policies.rule_sets import RULE_SETS
 from lynkr.providers.kinds import kinds
 from lynkr.providers.models import Own, facts
-from lynkr.wire.tokens import FACTORS, family_of
 
 _STEPS = {rules.kind: rules.step for rules in RULE_SETS.values()}
 
@@ -45,17 +44,13 @@ def _offer(name: str, provider: Provider, model: str, own: Own | None) -> Offer:
     kind = kinds()[provider.kind]
     known = facts(provider.kind, model, own)
     of_all = frozenset(provider.capabilities or kind.capabilities)
-    full = f"{name}:{model}"
-    return Offer(
-        name=full,
-        digest=digest(full),
-        context_window=known.context_window if known is not None else None,
-        output_tokens_max=known.output_tokens_max if known is not None else None,
-        capabilities=of_all | known.capabilities if known is not None else None,
+    return offer(
+        name,
+        model,
+        known,
+        capabilities=of_all | known.capabilities if known is not None else of_all,
         drops=frozenset([*kind.drops, *provider.drops]),
-        prices=known.prices if known is not None else None,
         rules=rules_for(kind.cache, known, step=_STEPS.get(provider.kind, 1)),
-        factor=FACTORS[family_of(model)],
     )
 
 
@@ -65,8 +60,8 @@ def recorded(models: Iterable[str], own: Own | None = None) -> dict[str, Offer]:
     found = {}
     for model in dict.fromkeys(models):
         for kind in dict.fromkeys(rules.kind for rules in RULE_SETS.values()):
-            offer = _offer(kind, Provider(kind=kind), model, own)
-            if model and offer.prices is not None and offer.prices.input is not None:
-                found[model] = offer
+            made = _offer(kind, Provider(kind=kind), model, own)
+            if model and made.prices is not None and made.prices.input is not None:
+                found[model] = made
                 break
     return found

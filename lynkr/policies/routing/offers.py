@@ -10,7 +10,8 @@ from hashlib import blake2b
 import msgspec
 
 from lynkr.policies.prompt_cache import CacheRules
-from lynkr.providers.models import Prices
+from lynkr.providers.models import ModelFacts, Prices
+from lynkr.wire.tokens import FACTORS, family_of
 
 _DIGEST_BYTES = 8
 
@@ -30,6 +31,34 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 Offers = tuple[tuple[Offer, ...], ...]  # by tier
+
+
+def offer(
+    provider: str,
+    model: str,
+    known: ModelFacts | None,
+    *,
+    capabilities: frozenset[str],
+    drops: frozenset[str],
+    rules: CacheRules | None,
+) -> Offer:
+    """A model at a provider, by what the catalog knows of it. ``capabilities`` count only where it
+    knows the model at all: of others nothing is held against them."""
+    name = f"{provider}:{model}"
+    factor = FACTORS[family_of(model)]
+    if known is None:
+        return Offer(name, digest(name), drops=drops, rules=rules, factor=factor)
+    return Offer(
+        name=name,
+        digest=digest(name),
+        context_window=known.context_window,
+        output_tokens_max=known.output_tokens_max,
+        capabilities=capabilities,
+        drops=drops,
+        prices=known.prices,
+        rules=rules,
+        factor=factor,
+    )
 
 
 def digest(name: str) -> int:

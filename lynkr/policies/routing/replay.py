@@ -19,10 +19,9 @@ from msgspec.structs import replace
 from lynkr._native.spans import Layout, scan
 from lynkr.policies.difficulty.score import score as measured
 from lynkr.policies.prompt_cache import TTL_LONG_S, CacheRules, PromptCache
-from lynkr.policies.routing.asked import ask_of
 from lynkr.policies.routing.facts import TIERS, Ask, Pin, Policy, Score, Seen, Switch
 from lynkr.policies.routing.offers import Offer, Offers
-from lynkr.policies.routing.seen import seen_of
+from lynkr.policies.routing.seen import facts_of
 from lynkr.policies.routing.verdict import Decision, decide, demanded
 from lynkr.policies.side_calls import side_call
 from lynkr.policies.simulator import APIS, Turn
@@ -176,7 +175,7 @@ def _decided(
             raise ValueError("a body is not a request whose structure can be read")
         api = APIS[turn.dialect]
         side = side_call(api, turn.body, layout)
-        seen = seen_of(api, turn.body, layout, side)
+        said, seen = facts_of(api, turn.body, layout, side)
         key = _key(turn, layout)
         if seen.compacted and key not in talks:
             key = mains.get(turn.session, key)  # its beginning was summarised away
@@ -191,7 +190,7 @@ def _decided(
             pin = None
         found = None
         if not side and (seen.typed or pin is None):
-            found = measure(ask_of(turn.body, layout), seen)
+            found = measure(said, seen)
             talk.demanded = demanded(found, seen, policy)
         pieces = _marked(pieces_of(turn.body, layout), layout)
         long = any(piece.mark == "1h" for piece in pieces)

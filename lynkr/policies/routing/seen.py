@@ -51,13 +51,9 @@ _CLIENTS = (
 )  # fmt: skip
 
 
-def seen_of(api: str, body: bytes, layout: Layout, side: str) -> Seen:
-    """``side``: the kind of side call, of ``side_calls.side_call``. Never raises."""
-    return _seen(body, layout, side, asked(body, layout))
-
-
 def facts_of(api: str, body: bytes, layout: Layout, side: str) -> tuple[Ask, Seen]:
-    """Both at once, for less: the user's own words are looked for only once."""
+    """The user's own words, and what else a request shows. ``side``: the kind of side call, of
+    ``side_calls.side_call``. Never raises."""
     found = asked(body, layout)
     return found.ask, _seen(body, layout, side, found)
 

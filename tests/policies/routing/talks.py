@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from lynkr._native.spans import CHAT, MESSAGES, RESPONSES, scan
-from lynkr.policies.routing.asked import ask_of
+from lynkr.policies.routing.asked import asked
 from lynkr.policies.routing.facts import Seen
-from lynkr.policies.routing.seen import facts_of, seen_of
+from lynkr.policies.routing.seen import facts_of
 
 REMINDER = "<system-reminder>\nFive servers need authentication.\n</system-reminder>"
 NAMES = {MESSAGES: "messages", CHAT: "chat", RESPONSES: "responses"}
@@ -19,8 +19,8 @@ def seen_in(messages: Any, dialect: int = MESSAGES, *, side: str = "", **fields:
     body = json.dumps({"model": "m", name: messages, **fields}).encode()
     layout = scan(body, dialect)
     assert layout is not None
-    seen = seen_of(NAMES[dialect], body, layout, side)
-    assert facts_of(NAMES[dialect], body, layout, side) == (ask_of(body, layout), seen)
+    said, seen = facts_of(NAMES[dialect], body, layout, side)
+    assert said == asked(body, layout).ask
     return seen
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lynkr._native.spans import CHAT, MESSAGES, RESPONSES, scan
 from lynkr.policies.routing.results import FAILURES
-from lynkr.policies.routing.seen import seen_of
+from lynkr.policies.routing.seen import facts_of
 from tests.policies.routing.talks import Talk, reply, seen_in, user
 
 
@@ -132,7 +132,7 @@ def test_a_failure_is_told_however_it_is_escaped() -> None:
     body = body.replace("replace not", "replace not found in file")
     layout = scan(body.encode(), MESSAGES)
     assert layout is not None
-    assert seen_of("messages", body.encode(), layout, "").edit_failures == 1
+    assert facts_of("messages", body.encode(), layout, "")[1].edit_failures == 1
 
 
 def test_several_results_of_one_reply() -> None:
