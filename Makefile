@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run build test check lint perf eval lock docs clean
+.PHONY: run build test fuzz check lint perf eval lock docs clean
 
 run: build
 	@$(BIN)/lynkr serve $(ARGS)
 
 test: build
 	@$(BIN)/python -m pytest $(ARGS)
+
+# Property tests with new examples at each run; the other targets try the same ones every time.
+fuzz: build
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz $(ARGS)
 
 check: lint
 	@$(BIN)/python -m pytest -m "not e2e and not slow" $(ARGS)

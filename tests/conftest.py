@@ -1,4 +1,4 @@
-"""What every test shares: the event loops it runs on."""
+"""What every test shares: the event loops it runs on, and where made-up examples come from."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections.abc import Callable
 
 import pytest
 import uvloop
+from hypothesis import settings
+
+# Two runs of one tree try the same examples, on a slow machine too: what fails, fails for its
+# author. `make fuzz` looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=1000)
+settings.load_profile("same")
 
 
 def pytest_asyncio_loop_factories(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lynkr.config.settings import Provider, Routing, Settings, Upstream
+from lynkr.config.settings import TIER_PREFIX, Provider, Routing, Settings, Upstream
 from lynkr.errors import ConfigError, GatewayError
 from lynkr.gateway.rules import ROUTES_MAX, Rules, header_text
 from lynkr.gateway.tiers import AUTO, TOKEN_BYTES_MAX
@@ -141,11 +141,18 @@ def test_made_up_names_do_not_fill_the_memory() -> None:
 @example("a\r\nx-evil: 1\r\n\r\n")
 @example("\x00\x7f\x85\u2028\n")
 @example("%0d%0a")
+@example("lynkr/")
+@example("lynkr/\r\nx-evil: 1")
 def test_a_name_in_a_header_cannot_end_its_line(name: str) -> None:
     """The client chose it. What is printable and plain stays readable; all else is escaped."""
     shown = header_text(name)
     assert re.fullmatch(r"[\x20-\x7e]*", shown)
     assert len(shown) <= 256 * 12
+    if name.startswith(TIER_PREFIX):
+        with pytest.raises(GatewayError) as caught:
+            made().route("chat", token(name))
+        assert re.fullmatch(r"[\x20-\x7e]*", str(caught.value))
+        return
     planned = made().route("chat", token(name))
     assert len(planned.reply_lines.split(b"\r\n")) == (4 if name else 3)
     assert (
