@@ -49,6 +49,7 @@ HOT = [
     "lynkr/policies/questions/guard.py",
     "lynkr/policies/questions/tokens.py",
     "lynkr/policies/routing/asked.py",
+    "lynkr/policies/routing/complaints.py",
     "lynkr/policies/routing/guards.py",
     "lynkr/policies/routing/ladder.py",
     "lynkr/policies/routing/modes.py",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from eval import routing_bills, routing_ranked
+from eval import fit_gain, routing_bills, routing_ranked
 from eval.report import Table
 from eval.routing_fit import (
     Fit,
@@ -36,7 +36,7 @@ from eval.routing_prompts import (
 )
 from eval.shares import percent, spread
 from lynkr.policies.difficulty.fitted import shipped
-from lynkr.policies.difficulty.score import score, scorer
+from lynkr.policies.difficulty.score import Scorer, measured, score, scorer
 from lynkr.policies.routing.facts import REASONING, SIMPLE, TIERS, Seen
 
 GOOD_MIN, UNDER_MAX, DEAR_MAX = 0.90, 0.03, 0.05
@@ -222,11 +222,32 @@ def _values(prompts: Sequence[str]) -> tuple[list[float], list[int]]:
     return values, tiers
 
 
+def _unseen(sets: Sequence[routing_ranked.Weighed]) -> list[list[float]]:
+    """Each question's score, with a gain that was fitted without it."""
+    if not sets:
+        return []
+    fitted, exemplars = shipped()
+    gains = fit_gain.unseen([one for one in sets if one.whole])
+    scorers: dict[int, Scorer] = {}
+    values = []
+    for one in sets:
+        found = []
+        for text in one.prompts:
+            gain = gains[text]
+            if id(gain) not in scorers:
+                own = msgspec.structs.replace(fitted, gain=gain.bound)
+                scorers[id(gain)] = Scorer(own, exemplars)
+            case = read_case(Prompt([{"role": "user", "content": text}], (TIERS[SIMPLE],)))
+            found.append(scorers[id(gain)].score(measured(case.ask, Seen())).value)
+        values.append(found)
+    return values
+
+
 def _ranked(data: Path | None) -> list[Table]:
     sets = routing_ranked.sets_of(data)
     rows = routing_ranked.arena_of(data)
     values, tiers = _values([row.prompt for row in rows])
     return [
-        routing_ranked.weak_strong(sets, [_values(one.prompts)[0] for one in sets]),
+        routing_ranked.weak_strong(sets, _unseen(sets)),
         routing_ranked.arena(rows, values, tiers),
     ]

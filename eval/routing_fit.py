@@ -20,9 +20,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from eval.fit_gain import UPWARD, Gain, read_gain
 from eval.routing_prompts import Case, final_tier, floor_tier
 from lynkr._native.nearest import quantised
-from lynkr.policies.difficulty.dimensions import NAMES
 from lynkr.policies.difficulty.fitted import (
     VERSION,
     Bound,
@@ -45,9 +45,6 @@ BOUNDS = (1, 2, 3)  # each by the tier that begins there
 # Weights, in log odds, of what first messages cannot show: written here, not fitted. A few points
 # at most, so that a long conversation alone changes no tier: the ladder does, and sees why.
 FIXED = {"conversation_depth": 0.15, "prior_tool_use": 0.15}
-# The dimensions grow with difficulty, each for a reason. A negative weight would only correct
-# another one's, and could not be explained; all but this one are held at 0 or above.
-FREE = "ambiguity"
 # Cost of a tier, beside 1 for being outside of what is acceptable. The last: of one that is
 # acceptable, but not the one to prefer; else SIMPLE would be used for greetings only.
 UNDER_COST, DEAR_COST, OTHER_COST = 1.0, 1.0, 0.4
@@ -55,6 +52,9 @@ _SMOOTH = 1.0  # score points over which a band's cost is evened: few prompts mu
 _AROUND = (12.0, 0.25)  # score points to both sides in which a band is looked for, and the step
 _STEPS = 60
 _PLAIN = (100 / 6, 50.0, 500 / 6)  # bands where every bound is as likely as not
+# Of 100 points of score, those that go by what a stronger model gains on such a question
+# (``fit_gain``). With twice as many, prompts of coding are told less well.
+GAIN_POINTS = 12.0
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -162,9 +162,11 @@ class _Bounds(msgspec.Struct):
     weights: Numbers
     bases: Numbers
 
-    def scores(self, rows: _Matrix, intents: Numbers) -> Numbers:
+    def scores(self, rows: _Matrix, intents: Numbers, gain: Bound) -> Numbers:
         sums = np.column_stack((rows.features, intents)) @ self.weights.T + self.bases
-        return np.asarray(100.0 * _chance(sums).mean(axis=1))
+        gains = rows.features @ np.array(gain.weights) + gain.base
+        points = (100.0 - GAIN_POINTS) * _chance(sums).mean(axis=1)
+        return np.asarray(points + GAIN_POINTS * _chance(gains))
 
 
 def _chance(odds: Numbers) -> Numbers:
@@ -332,7 +334,7 @@ def _fit_bounds(rows: _Matrix, intents: Numbers, settings: Settings) -> _Bounds:
     centre, deviation = columns.mean(axis=0), columns.std(axis=0)
     names = (*FEATURES, "")
     free = np.array([name not in FIXED for name in names]) & (deviation > 1e-9)
-    upward = np.array([name in NAMES and name != FREE for name in names])
+    upward = np.array([name in UPWARD for name in names])
     deviation[deviation <= 1e-9] = 1.0
     targets, counts = _targets(rows), _counts(rows, settings, floors=True)
     weights = np.zeros((len(BOUNDS), columns.shape[1]))
@@ -379,24 +381,25 @@ def _bands(scores: Numbers, samples: Sequence[Sample]) -> tuple[float, float, fl
     return _short(found[0], 2), _short(found[1], 2), _short(found[2], 2)
 
 
-def fit(samples: Sequence[Sample], settings: Settings) -> Fit:
-    """Of all prompts in which something is asked.
+def fit(samples: Sequence[Sample], settings: Settings, gain: Gain | None = None) -> Fit:
+    """Of all prompts in which something is asked. ``gain``: the committed one, if not told.
 
     Raises ValueError if there are not enough of them.
     """
     asked = [one for one in samples if one.found.basis != "closing"]
     if len(asked) < ASKED_MIN:
         raise ValueError(f"{len(asked)} prompts are too few")
+    added = (gain or read_gain()).bound
     rows = _matrix(asked, settings)
     intents = _intents(rows, settings)
     scores = np.zeros(len(asked))
     for fold in range(FOLDS):
         out = rows.folds == fold
         bounds = _fit_bounds(rows.part(~out), intents[~out], settings)
-        scores[out] = bounds.scores(rows.part(out), intents[out])
+        scores[out] = bounds.scores(rows.part(out), intents[out], added)
     meaning = _fit_meaning(rows, settings)
     bounds = _fit_bounds(rows, intents, settings)
-    return _rounded(meaning, bounds, _bands(scores, asked), asked, settings)
+    return _rounded(meaning, bounds, added, _bands(scores, asked), asked, settings)
 
 
 def _short(value: float, digits: int) -> float:
@@ -406,6 +409,7 @@ def _short(value: float, digits: int) -> float:
 def _rounded(
     meaning: _Meaning,
     bounds: _Bounds,
+    gain: Bound,
     bands: tuple[float, float, float],
     samples: Sequence[Sample],
     settings: Settings,
@@ -430,6 +434,8 @@ def _rounded(
         features=tuple(FEATURES),
         usual=tuple(_short(value, 4) for value in means),
         bounds=(first, second, third),
+        gain=gain,
+        gain_points=GAIN_POINTS,
         bands=bands,
         intent=IntentRule(
             neighbours=settings.neighbours,

@@ -13,6 +13,7 @@ cdef extern from *:
     #include <immintrin.h>
     #define NEAREST_X86 1
     #define AHEAD 128  /* signatures: the processor's own prefetching stops at each page */
+    #define AHEAD_ROWS 16
     #endif
 
     /* `width` is a multiple of 64; every value lies between -127 and 127. */
@@ -42,6 +43,13 @@ cdef extern from *:
         return at;
     }
 
+    /* Of one vector with each of `count` that lie one behind the other. */
+    static void dots_any(const int8_t *a, const int8_t *rows, Py_ssize_t count, Py_ssize_t width,
+                         int32_t *out) {
+        for (Py_ssize_t k = 0; k < count; k++)
+            out[k] = dot_any(a, rows + k * width, width);
+    }
+
     #ifdef NEAREST_X86
     __attribute__((target("avx2")))
     static int32_t dot_avx2(const int8_t *a, const int8_t *b, Py_ssize_t width) {
@@ -58,6 +66,13 @@ cdef extern from *:
         half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
         half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
         return _mm_cvtsi128_si32(half);
+    }
+
+    __attribute__((target("avx2")))
+    static void dots_avx2(const int8_t *a, const int8_t *rows, Py_ssize_t count, Py_ssize_t width,
+                          int32_t *out) {
+        for (Py_ssize_t k = 0; k < count; k++)
+            out[k] = dot_avx2(a, rows + k * width, width);
     }
 
     __attribute__((target("avx2")))
@@ -107,6 +122,33 @@ cdef extern from *:
         return _mm512_reduce_add_epi32(sum);
     }
 
+    __attribute__((target("avx512f,avx512bw,avx512vnni")))
+    static void dots_avx512(const int8_t *a, const int8_t *rows, Py_ssize_t count,
+                            Py_ssize_t width, int32_t *out) {
+        const __m512i zero = _mm512_setzero_si512();
+        Py_ssize_t k = 0;
+        for (; k + 4 <= count; k += 4) {
+            const int8_t *row = rows + k * width;
+            __m512i sums[4] = {zero, zero, zero, zero};
+            for (Py_ssize_t i = 0; i < width; i += 64) {
+                for (int j = 0; j < 4; j++)
+                    __builtin_prefetch(row + (j + AHEAD_ROWS) * width + i);
+                __m512i x = _mm512_loadu_si512(a + i);
+                __mmask64 negative = _mm512_movepi8_mask(x);
+                x = _mm512_abs_epi8(x);
+                for (int j = 0; j < 4; j++) {
+                    __m512i y = _mm512_loadu_si512(row + j * width + i);
+                    y = _mm512_mask_sub_epi8(y, negative, zero, y);
+                    sums[j] = _mm512_dpbusd_epi32(sums[j], x, y);
+                }
+            }
+            for (int j = 0; j < 4; j++)
+                out[k + j] = _mm512_reduce_add_epi32(sums[j]);
+        }
+        for (; k < count; k++)
+            out[k] = dot_avx512(a, rows + k * width, width);
+    }
+
     __attribute__((target("avx512f,avx512vpopcntdq,popcnt")))
     static Py_ssize_t sift_avx512(const uint64_t *low, const uint64_t *high, Py_ssize_t at,
                                   Py_ssize_t count, uint64_t a, uint64_t b, uint32_t below,
@@ -137,24 +179,30 @@ cdef extern from *:
     typedef Py_ssize_t (*sift_function)(const uint64_t *, const uint64_t *, Py_ssize_t, Py_ssize_t,
                                         uint64_t, uint64_t, uint32_t, void *, Py_ssize_t *,
                                         Py_ssize_t);
+    typedef void (*dots_function)(const int8_t *, const int8_t *, Py_ssize_t, Py_ssize_t,
+                                  int32_t *);
     static dot_function chosen_dot = dot_any;
+    static dots_function chosen_dots = dots_any;
     static sift_function chosen_sift = sift_any;
 
     /* The widest that this machine has, of at most `level`: 0 portable, 1 AVX2, 2 AVX-512. */
     static int choose_level(int level) {
         chosen_dot = dot_any;
+        chosen_dots = dots_any;
         chosen_sift = sift_any;
         int chosen = 0;
     #ifdef NEAREST_X86
         __builtin_cpu_init();
         if (level >= 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
             chosen_dot = dot_avx2;
+            chosen_dots = dots_avx2;
             chosen_sift = sift_avx2;
             chosen = 1;
         }
         if (level >= 2 && chosen && __builtin_cpu_supports("avx512bw")
             && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq")) {
             chosen_dot = dot_avx512;
+            chosen_dots = dots_avx512;
             chosen_sift = sift_avx512;
             chosen = 2;
         }
@@ -168,6 +216,9 @@ cdef extern from *:
     }
     """
     int32_t dot "chosen_dot"(const int8_t* a, const int8_t* b, Py_ssize_t width) noexcept nogil
+    void dots "chosen_dots"(
+        const int8_t* a, const int8_t* rows, Py_ssize_t count, Py_ssize_t width, int32_t* out
+    ) noexcept nogil
     Py_ssize_t sift "chosen_sift"(
         const uint64_t* low, const uint64_t* high, Py_ssize_t at, Py_ssize_t count, uint64_t a,
         uint64_t b, uint32_t below, void* out, Py_ssize_t* used, Py_ssize_t room,

@@ -25,9 +25,13 @@ cdef class StaticModel:
     cdef TensorFile file
     cdef const char* table           # rows of dim values, in the mapped file
     cdef int dtype
+    cdef Py_ssize_t value_bytes      # of one value
     cdef list kept                   # what the two pointers below point into
     cdef const float* weights        # per token, or NULL
     cdef const int32_t* rows         # per token, or NULL: the token's id is its row
 
     cdef int _take_tensors(self) except -1
     cdef int _pool(self, Ids* ids, float* out) except -1
+    cdef int _pool_i8(self, Ids* ids, float* out) except -1
+
+cdef double cosine_of(const float* left, const float* right, Py_ssize_t count) noexcept

@@ -19,10 +19,13 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free
 from libc.math cimport sqrt
-from libc.stdint cimport int8_t, int32_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, int16_t, int32_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from lynkr._native.wordpiece cimport Ids, WordPieces, allocated
+
+cdef enum:
+    ROWS = 256                       # of int8, whose sum fits 16 bits
 
 _DTYPES = {"I8": (I8, 1), "F16": (F16, 2), "F32": (F32, 4)}
 _MAPPINGS = {"I32": (4, "i"), "I64": (8, "q")}
@@ -97,10 +100,58 @@ cdef inline float _half(uint16_t half) noexcept:
     return bits.f
 
 
-cdef void _sum_i8(int32_t* total, const int8_t* row, Py_ssize_t dim) noexcept:
-    cdef Py_ssize_t i
-    for i in range(dim):
-        total[i] += row[i]
+cdef extern from *:
+    """
+    /* To each of `sums` its dimension of `count` rows: of at most 256 they fit 16 bits. */
+    #define SUM_ROWS(name, attributes)                                                          \\
+        attributes static void name(const int8_t *table, const int32_t *rows, Py_ssize_t count, \\
+                                    Py_ssize_t dim, int16_t *sums) {                            \\
+            Py_ssize_t k = 0;                                                                   \\
+            for (; k + 4 <= count; k += 4) {                                                    \\
+                const int8_t *a = table + rows[k] * dim, *b = table + rows[k + 1] * dim;        \\
+                const int8_t *c = table + rows[k + 2] * dim, *d = table + rows[k + 3] * dim;    \\
+                for (Py_ssize_t i = 0; i < dim; i++)                                            \\
+                    sums[i] = (int16_t)(sums[i] + a[i] + b[i] + c[i] + d[i]);                   \\
+            }                                                                                   \\
+            for (; k < count; k++) {                                                            \\
+                const int8_t *a = table + rows[k] * dim;                                        \\
+                for (Py_ssize_t i = 0; i < dim; i++)                                            \\
+                    sums[i] = (int16_t)(sums[i] + a[i]);                                        \\
+            }                                                                                   \\
+        }
+    SUM_ROWS(sum_rows_any, )
+    typedef void (*sum_function)(const int8_t *, const int32_t *, Py_ssize_t, Py_ssize_t,
+                                 int16_t *);
+    static sum_function sum_rows = sum_rows_any;
+    #if defined(__x86_64__) && defined(__GNUC__)
+    SUM_ROWS(sum_rows_avx2, __attribute__((target("avx2"))))
+    #endif
+
+    /* The widest that this machine has, of at most `level`: 0 portable, 1 AVX2. */
+    static int choose_sum(int level) {
+        sum_rows = sum_rows_any;
+    #if defined(__x86_64__) && defined(__GNUC__)
+        __builtin_cpu_init();
+        if (level >= 1 && __builtin_cpu_supports("avx2")) {
+            sum_rows = sum_rows_avx2;
+            return 1;
+        }
+    #endif
+        return 0;
+    }
+    """
+    void sum_rows(
+        const int8_t* table, const int32_t* rows, Py_ssize_t count, Py_ssize_t dim, int16_t* sums
+    ) noexcept nogil
+    int choose_sum(int level) noexcept nogil
+
+choose_sum(1)
+
+
+def use(int level) -> int:
+    """For tests: add rows with instructions of this level (0 any, 1 AVX2), or of the highest below
+    it that this machine has, which is returned."""
+    return choose_sum(level)
 
 
 cdef void _add_i8(float* total, const int8_t* row, float weight, Py_ssize_t dim) noexcept:
@@ -160,7 +211,7 @@ cdef class StaticModel:
             raise ValueError(f"embeddings have {dim} dimensions")
         begin = self.file.begin + tensor.data_offsets[0]
         self.table = <const char*>self.file.view.buf + begin
-        self.dtype = _DTYPES[tensor.dtype][0]
+        self.dtype, self.value_bytes = _DTYPES[tensor.dtype]
         self.dim = dim
         mapping = self.file.values("mapping", _MAPPINGS, tokens)
         weighted = self.file.values("weights", _WEIGHTS, tokens)
@@ -187,7 +238,7 @@ cdef class StaticModel:
 
     def ids(self, bytes text not None) -> list[int]:
         """The tokenizer's ids of the whole text (UTF-8), the unknown token among them."""
-        cdef Ids ids = Ids(NULL, 0, 0, len(text))
+        cdef Ids ids = Ids(NULL, 0, 0, len(text), NULL, 0)
         cdef Py_ssize_t i
         # One code point may be several characters once normalised, and each a piece.
         ids.count_max = 4 * len(text) + 4
@@ -203,7 +254,7 @@ cdef class StaticModel:
         Text beyond the first ``tokens_max`` tokens is not looked at, nor is text beyond
         ``tokens_max`` times the median length of a piece in characters, as in model2vec.
         """
-        cdef Ids ids = Ids(NULL, 0, 0, max(tokens_max, 0))
+        cdef Ids ids = Ids(NULL, 0, 0, max(tokens_max, 0), NULL, 0)
         cdef const char* data = text
         cdef Py_ssize_t length = len(text), chars, i
         cdef bytes vector
@@ -215,6 +266,9 @@ cdef class StaticModel:
                     if chars < 0:
                         length = i
                         break
+        if self.rows == NULL:
+            ids.table = self.table
+            ids.row_bytes = self.dim * self.value_bytes
         try:
             self.tokenizer.split(data, length, &ids)
             vector = PyBytes_FromStringAndSize(NULL, self.dim * <Py_ssize_t>sizeof(float))
@@ -226,21 +280,11 @@ cdef class StaticModel:
     cdef int _pool(self, Ids* ids, float* out) except -1:
         cdef Py_ssize_t i, row, dim = self.dim
         cdef int32_t token
-        cdef int32_t* counts
         cdef float weight
         cdef double square = 0, scale
         memset(out, 0, <size_t>dim * sizeof(float))
         if self.dtype == I8 and self.weights == NULL:
-            # Whole numbers: exact, in whatever order.
-            counts = <int32_t*>allocated(<size_t>dim * sizeof(int32_t))
-            for i in range(ids.count):
-                token = ids.at[i]
-                if token != self.tokenizer.unknown:
-                    row = self.rows[token] if self.rows != NULL else token
-                    _sum_i8(counts, <const int8_t*>self.table + row * dim, dim)
-            for i in range(dim):
-                out[i] = <float>counts[i]
-            PyMem_Free(counts)
+            self._pool_i8(ids, out)
         else:
             for i in range(ids.count):
                 token = ids.at[i]
@@ -262,16 +306,36 @@ cdef class StaticModel:
                 out[i] = <float>(out[i] * scale)
         return 0
 
+    cdef int _pool_i8(self, Ids* ids, float* out) except -1:
+        """Rows of whole numbers: exact, in whatever order."""
+        cdef int32_t rows[ROWS]
+        cdef Py_ssize_t at, i, used = 0, dim = self.dim
+        cdef int32_t token
+        cdef int32_t* counts = <int32_t*>allocated(
+            <size_t>dim * (sizeof(int32_t) + sizeof(int16_t))
+        )
+        cdef int16_t* sums = <int16_t*>(counts + dim)
+        for at in range(ids.count):
+            token = ids.at[at]
+            if token != self.tokenizer.unknown:
+                rows[used] = self.rows[token] if self.rows != NULL else token
+                used += 1
+            if used == ROWS or at == ids.count - 1:
+                sum_rows(<const int8_t*>self.table, rows, used, dim, sums)
+                for i in range(dim):
+                    counts[i] += sums[i]
+                    sums[i] = 0
+                used = 0
+        for i in range(dim):
+            out[i] = <float>counts[i]
+        PyMem_Free(counts)
+        return 0
 
-def similarity(bytes a not None, bytes b not None) -> float:
-    """The cosine of two vectors that ``embed`` returned. Raises ValueError if they do not match."""
-    cdef const float* left = <const float*><const char*>a
-    cdef const float* right = <const float*><const char*>b
-    cdef Py_ssize_t i, j, count = len(a) // 4
+
+cdef double cosine_of(const float* left, const float* right, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t i, j
     cdef float sums[8]
     cdef double total = 0
-    if len(a) != len(b) or len(a) % 4:
-        raise ValueError(f"vectors of {len(a)} and {len(b)} bytes")
     # Eight sums that do not wait for each other; a compiler may not reorder one.
     memset(sums, 0, sizeof(sums))
     for i in range(0, count - 7, 8):
@@ -282,3 +346,10 @@ def similarity(bytes a not None, bytes b not None) -> float:
     for j in range(8):
         total += sums[j]
     return min(1.0, max(-1.0, total))  # rounding may lead beyond
+
+
+def similarity(bytes a not None, bytes b not None) -> float:
+    """The cosine of two vectors that ``embed`` returned. Raises ValueError if they do not match."""
+    if len(a) != len(b) or len(a) % 4:
+        raise ValueError(f"vectors of {len(a)} and {len(b)} bytes")
+    return cosine_of(<const float*><const char*>a, <const float*><const char*>b, len(a) // 4)

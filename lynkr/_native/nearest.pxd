@@ -1,5 +1,6 @@
 # Vectors of one partition, searched by looking at all of them.
 
+from libc.math cimport fabsf, sqrt
 from libc.stdint cimport int8_t, int32_t, uint32_t, uint64_t
 
 cdef enum:
@@ -16,6 +17,56 @@ cdef struct Candidate:
 cdef struct Found:
     uint64_t number
     float similarity
+
+cdef inline void quantise(const float* values, int8_t* out, Py_ssize_t dim) noexcept:
+    """One int8 per dimension, the largest at 127."""
+    cdef float largest = 0, scale
+    cdef Py_ssize_t i
+    for i in range(dim):
+        largest = max(largest, fabsf(values[i]))
+    # A model's vectors have unit length; what is not finite, or too small to scale, says nothing.
+    if not 1e-30 < largest < 1e30:
+        for i in range(dim):
+            out[i] = 0
+        return
+    scale = 127 / largest
+    for i in range(dim):
+        # NaN compares as unequal to itself, and is no number to convert.
+        out[i] = rounded(values[i] * scale) if values[i] == values[i] else 0
+
+cdef inline int8_t rounded(float value) noexcept:
+    """As ``rintf``, of numbers up to 2 ** 22, half to even: float32 has no bits for less than 1
+    beside 3 * 2 ** 22. Without a call, and so for several at once."""
+    cdef float moved = value + <float>12582912
+    return <int8_t><int32_t>(moved - <float>12582912)
+
+cdef inline float inverse_length(int32_t square) noexcept:
+    """What brings a vector to unit length, by its dot product with itself."""
+    return <float>(1 / sqrt(<double>square)) if square else 0
+
+cdef inline void fill(int8_t* cells, const char* vector, Py_ssize_t dim) noexcept:
+    """-128 does not fit the products; no vector that was made here has it."""
+    cdef const int8_t* values = <const int8_t*>vector
+    cdef Py_ssize_t i
+    for i in range(dim):
+        cells[i] = values[i] if values[i] != -128 else -127
+
+cdef inline Py_ssize_t insert(
+    Found* found, Py_ssize_t used, Py_ssize_t count, uint64_t number, float similarity
+) noexcept:
+    """Puts one among the best so far, best first; how many there are then."""
+    cdef Py_ssize_t i
+    if used == count:
+        if similarity <= found[used - 1].similarity:
+            return used
+        used -= 1
+    i = used
+    while i > 0 and found[i - 1].similarity < similarity:
+        found[i] = found[i - 1]
+        i -= 1
+    found[i].number = number
+    found[i].similarity = similarity
+    return used + 1
 
 cdef class Vectors:
     cdef readonly int dim

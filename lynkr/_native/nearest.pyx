@@ -12,7 +12,6 @@ Measured on 100,000 questions: see ``Index``, which decides what is searched how
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.math cimport fabsf, rintf, sqrt
 from libc.stdint cimport int8_t, int32_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
@@ -43,39 +42,17 @@ def quantised(bytes vector not None) -> bytes:
 
     Raises ValueError if it is no whole number of float32.
     """
-    cdef Py_ssize_t i, dim = PyBytes_GET_SIZE(vector) // 4
-    cdef const float* values = <const float*>PyBytes_AS_STRING(vector)
-    cdef float largest = 0, scale
+    cdef Py_ssize_t dim = PyBytes_GET_SIZE(vector) // 4
     cdef bytes made
-    cdef int8_t* out
     if PyBytes_GET_SIZE(vector) % 4:
         raise ValueError(f"a vector of {PyBytes_GET_SIZE(vector)} bytes")
-    for i in range(dim):
-        largest = max(largest, fabsf(values[i]))
     made = PyBytes_FromStringAndSize(NULL, dim)
-    out = <int8_t*>PyBytes_AS_STRING(made)
-    # A model's vectors have unit length; what is not finite, or too small to scale, says nothing.
-    if not 1e-30 < largest < 1e30:
-        memset(out, 0, <size_t>dim)
-        return made
-    scale = 127 / largest
-    for i in range(dim):
-        # NaN compares as unequal to itself, and is no number to convert.
-        out[i] = <int8_t>rintf(values[i] * scale) if values[i] == values[i] else 0
+    quantise(<const float*>PyBytes_AS_STRING(vector), <int8_t*>PyBytes_AS_STRING(made), dim)
     return made
 
 
 cdef inline float scale_of(const int8_t* cells, Py_ssize_t width) noexcept:
-    cdef int32_t square = dot(cells, cells, width)
-    return <float>(1 / sqrt(<double>square)) if square else 0
-
-
-cdef inline void fill(int8_t* cells, const char* vector, Py_ssize_t dim) noexcept:
-    """-128 does not fit the products; no vector that was made here has it."""
-    cdef const int8_t* values = <const int8_t*>vector
-    cdef Py_ssize_t i
-    for i in range(dim):
-        cells[i] = values[i] if values[i] != -128 else -127
+    return inverse_length(dot(cells, cells, width))
 
 
 cdef inline uint64_t signs(const int8_t* cells, Py_ssize_t start) noexcept:
@@ -112,24 +89,6 @@ cdef Py_ssize_t closest(Candidate* candidates, Py_ssize_t count, Py_ssize_t kept
             used += 1
     below[0] = bar
     return used
-
-
-cdef inline Py_ssize_t insert(
-    Found* found, Py_ssize_t used, Py_ssize_t count, uint64_t number, float similarity
-) noexcept:
-    """Puts one among the best so far, best first; how many there are then."""
-    cdef Py_ssize_t i
-    if used == count:
-        if similarity <= found[used - 1].similarity:
-            return used
-        used -= 1
-    i = used
-    while i > 0 and found[i - 1].similarity < similarity:
-        found[i] = found[i - 1]
-        i -= 1
-    found[i].number = number
-    found[i].similarity = similarity
-    return used + 1
 
 
 cdef inline uint32_t slot_of(uint64_t number, uint32_t mask) noexcept:

@@ -19,6 +19,26 @@ cdef uint32_t FNV_BASIS = 2166136261U  # FNV-1a, http://www.isthe.com/chongo/tec
 cdef uint32_t FNV_PRIME = 16777619U
 
 
+cdef enum:
+    ID_BYTES = 4
+
+cdef extern from *:
+    """
+    #ifdef __GNUC__
+    #define fetch_line(at) __builtin_prefetch(at)
+    #else
+    #define fetch_line(at) (void)(at)
+    #endif
+
+    static inline void fetch_row(const char *at, Py_ssize_t bytes) {
+        for (Py_ssize_t i = 0; i < bytes && i < 1024; i += 64)
+            fetch_line(at + i);
+    }
+    """
+    void fetch_line(const void* at) noexcept nogil
+    void fetch_row(const char* at, Py_ssize_t bytes) noexcept nogil
+
+
 cdef uint32_t _hash(uint32_t state, const char* text, Py_ssize_t length) noexcept:
     cdef Py_ssize_t i
     for i in range(length):
@@ -59,6 +79,7 @@ cdef class Vocabulary:
             raise TypeError("a vocabulary is filled once")
         memset(lengths, 0, sizeof(lengths))
         self.starts = <uint32_t*>allocated(room * sizeof(uint32_t))
+        # A piece takes no more than its entry in JSON: two quotes, colon, digit, comma are 5 too.
         self.pieces = <char*>allocated(len(vocab) + 2)
         self.pieces_end = 2  # a start of 0 is of no piece, and 1 is that of an empty one
         self._read(vocab, room)
@@ -87,7 +108,8 @@ cdef class Vocabulary:
                 chars += 1
             self.chars_median += chars
         self.chars_median //= 2
-        self.starts = <uint32_t*>_shrunk(self.starts, self.size * sizeof(uint32_t))
+        PyMem_Free(self.starts)
+        self.starts = NULL
         self.pieces = <char*>_shrunk(self.pieces, self.pieces_end)
 
     def __dealloc__(self) -> None:
@@ -96,10 +118,11 @@ cdef class Vocabulary:
         PyMem_Free(self.pieces)
 
     cdef int _read(self, bytes vocab, Py_ssize_t room) except -1:
-        """Copy the pieces, each after a byte with its length. The text is JSON, says msgspec."""
+        """Copy the pieces, each after its id and length. The text is JSON, says msgspec."""
         cdef const char* text = vocab
         cdef Py_ssize_t at = 1, end = len(vocab), begin, length
         cdef int64_t number
+        cdef int32_t token
         cdef const char* piece
         if end < 2 or text[0] != c'{':
             raise ValueError("vocab is not an object")
@@ -139,9 +162,11 @@ cdef class Vocabulary:
             elif at >= end or text[at] != c'}':
                 raise ValueError("ids are not whole numbers")
             self.starts[number] = <uint32_t>self.pieces_end
-            self.pieces[self.pieces_end] = <char>length
-            memcpy(self.pieces + self.pieces_end + 1, piece, <size_t>length)
-            self.pieces_end += length + 1
+            token = <int32_t>number
+            memcpy(self.pieces + self.pieces_end, &token, ID_BYTES)
+            self.pieces[self.pieces_end + ID_BYTES] = <char>length
+            memcpy(self.pieces + self.pieces_end + ID_BYTES + 1, piece, <size_t>length)
+            self.pieces_end += ID_BYTES + 1 + length
             self.size += 1
 
     cdef int _index(self, Py_ssize_t room, Py_ssize_t* lengths) except -1:
@@ -153,12 +178,10 @@ cdef class Vocabulary:
             size *= 2
         self.mask = size - 1
         self.slots = <Slot*>allocated(size * sizeof(Slot))
-        for i in range(size):
-            self.slots[i].id = -1
         for token in range(room):
             if not self.starts[token]:
                 continue
-            piece = self.pieces + self.starts[token] + 1
+            piece = self.pieces + self.starts[token] + ID_BYTES + 1
             length = <unsigned char>piece[-1]
             self.bytes_max = max(self.bytes_max, length)
             chars = 0
@@ -167,10 +190,10 @@ cdef class Vocabulary:
             lengths[chars] += 1
             hash = _hash(FNV_BASIS, piece, length)
             place = (hash ^ hash >> 15) & self.mask
-            while self.slots[place].id >= 0:
+            while self.slots[place].start:
                 place = (place + 1) & self.mask
             self.slots[place].hash = hash
-            self.slots[place].id = <int32_t>token
+            self.slots[place].start = self.starts[token]
         return 0
 
     cdef int32_t id_of(self, bytes piece) except -2:
@@ -185,13 +208,15 @@ cdef class Vocabulary:
         cdef uint32_t place = (hash ^ hash >> 15) & self.mask
         cdef Slot slot = self.slots[place]
         cdef const char* piece
-        while slot.id >= 0:
+        cdef int32_t token
+        while slot.start:
             if slot.hash == hash:
-                piece = self.pieces + self.starts[slot.id] + 1
+                piece = self.pieces + slot.start + ID_BYTES + 1
                 if <unsigned char>piece[-1] == length + 2 * inside and (
                     not inside or piece[0] == c'#' and piece[1] == c'#'
                 ) and memcmp(piece + 2 * inside, text, <size_t>length) == 0:
-                    return slot.id
+                    memcpy(&token, piece - 1 - ID_BYTES, ID_BYTES)
+                    return token
             place = (place + 1) & self.mask
             slot = self.slots[place]
         return -1
@@ -201,6 +226,8 @@ cdef int _add(Ids* ids, int32_t token) except -1:
     cdef int32_t* larger
     if ids.count >= ids.count_max:
         return 0
+    if ids.table != NULL:
+        fetch_row(ids.table + token * ids.row_bytes, ids.row_bytes)
     if ids.count == ids.room:
         larger = <int32_t*>PyMem_Realloc(ids.at, <size_t>(ids.room * 2 + 64) * sizeof(int32_t))
         if larger == NULL:
@@ -231,6 +258,12 @@ cdef Py_ssize_t _code(const char* text, Py_ssize_t length, uint32_t* code) noexc
         return 1
     code[0] = found
     return size
+
+
+cdef inline Slot* _slot(Vocabulary vocabulary, Word* word) noexcept:
+    """Where the longest piece that a word may begin with is looked for."""
+    cdef uint32_t hash = word.hashes[min(<Py_ssize_t>word.length, vocabulary.bytes_max) - 1]
+    return vocabulary.slots + ((hash ^ hash >> 15) & vocabulary.mask)
 
 
 cdef class WordPieces:
@@ -270,12 +303,15 @@ cdef class WordPieces:
         cdef Glyph* table
         cdef Glyph* glyph
         cdef Glyph itself
+        cdef Queue queue
+        queue.begin = queue.end = 0
         while i < length and ids.count < ids.count_max:
             c = <unsigned char>text[i]
             if self.added_first[c]:
                 size = self._added(text + i, length - i, &token)
                 if size:
-                    self._word(word, word_length, chars, ids)
+                    self._put(&queue, word, word_length, chars, ids)
+                    self._take(&queue, 0, ids)
                     word_length = chars = 0
                     _add(ids, token)
                     i += size
@@ -306,17 +342,59 @@ cdef class WordPieces:
                     chars += glyph.chars
             elif glyph.kind != DROP:
                 if chars:
-                    self._word(word, word_length, chars, ids)
+                    self._put(&queue, word, word_length, chars, ids)
                     word_length = chars = 0
                 if glyph.kind == ALONE:
-                    self._word(glyph.text, glyph.length, glyph.chars, ids)
-        return self._word(word, word_length, chars, ids)
+                    self._put(&queue, glyph.text, glyph.length, glyph.chars, ids)
+        self._put(&queue, word, word_length, chars, ids)
+        return self._take(&queue, 0, ids)
+
+    cdef int _put(
+        self, Queue* queue, const char* text, Py_ssize_t length, Py_ssize_t chars, Ids* ids
+    ) except -1:
+        """Let a word wait until what is known of it has come from memory: the tables are larger
+        than the nearest cache, and each step waits for the one before."""
+        cdef Word* word
+        cdef Slot* slot
+        cdef Vocabulary vocabulary = self.vocabulary
+        cdef uint32_t state = FNV_BASIS
+        cdef Py_ssize_t i
+        if length == 0:
+            return 0
+        if length > QUEUED_BYTES_MAX or chars > self.word_chars_max:
+            self._take(queue, 0, ids)
+            return self._word(text, length, chars, NULL, ids)
+        word = &queue.words[queue.end % QUEUED]
+        word.length = <int32_t>length
+        word.chars = <int32_t>chars
+        memcpy(word.text, text, <size_t>length)
+        for i in range(length):
+            state = (state ^ <unsigned char>text[i]) * FNV_PRIME
+            word.hashes[i] = state
+        fetch_line(_slot(vocabulary, word))
+        queue.end += 1
+        if queue.end - queue.begin > PIECE_AHEAD:
+            word = &queue.words[(queue.end - 1 - PIECE_AHEAD) % QUEUED]
+            slot = _slot(vocabulary, word)
+            fetch_line(vocabulary.pieces + slot.start)
+        return self._take(queue, SLOT_AHEAD, ids)
+
+    cdef int _take(self, Queue* queue, uint32_t left, Ids* ids) except -1:
+        """Add the ids of the words that have waited longest, but for so many."""
+        cdef Word* word
+        while queue.end - queue.begin > left:
+            word = &queue.words[queue.begin % QUEUED]
+            queue.begin += 1
+            self._word(word.text, word.length, word.chars, word.hashes, ids)
+        return 0
 
     cdef int _word(
-        self, const char* word, Py_ssize_t length, Py_ssize_t chars, Ids* ids
+        self, const char* word, Py_ssize_t length, Py_ssize_t chars, const uint32_t* first, Ids* ids
     ) except -1:
-        """Add the longest pieces from the left, or the unknown token if that leads nowhere."""
+        """Add the longest pieces from the left, or the unknown token if that leads nowhere.
+        ``first``: the hashes of its beginnings, or NULL."""
         cdef uint32_t hashes[4 * WORD_CHARS_MAX]
+        cdef const uint32_t* known
         cdef Py_ssize_t begin = 0, end, longest, before = ids.count
         cdef uint32_t state
         cdef int32_t token
@@ -326,16 +404,19 @@ cdef class WordPieces:
         if chars > self.word_chars_max:
             return _add(ids, self.unknown)
         while begin < length:
-            state = _hash(FNV_BASIS, b"##", 2) if inside else FNV_BASIS
             longest = min(length, begin + self.vocabulary.bytes_max)
-            for end in range(begin, longest):
-                state = (state ^ <unsigned char>word[end]) * FNV_PRIME
-                hashes[end] = state
+            known = first
+            if inside or first == NULL:
+                state = _hash(FNV_BASIS, b"##", 2) if inside else FNV_BASIS
+                for end in range(begin, longest):
+                    state = (state ^ <unsigned char>word[end]) * FNV_PRIME
+                    hashes[end] = state
+                known = hashes
             # A cut inside a character needs no care: no piece begins or ends in one.
             end = longest
             token = -1
             while end > begin:
-                token = self.vocabulary.find(hashes[end - 1], inside, word + begin, end - begin)
+                token = self.vocabulary.find(known[end - 1], inside, word + begin, end - begin)
                 if token >= 0:
                     break
                 end -= 1

@@ -15,7 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from lynkr._native.spans import Layout, Message, string_token
+from lynkr._native.phrases import Phrases
+from lynkr._native.spans import TEXT, Layout, Message, string_token
 
 _SYSTEM_BYTES = 768  # of one system text: a phrase stands in its first sentences
 _SYSTEM_TEXTS = 4  # Claude Code's first two are an attribution and its name
@@ -65,7 +66,7 @@ KINDS, ROWS = _TABLE.kind, _TABLE.call
 REPEATABLE = frozenset(name for name, kind in KINDS.items() if kind.repeat)
 _SYSTEM = tuple((row.token, row) for row in ROWS if row.where == "system")
 _USER = tuple((row.token, row) for row in ROWS if row.where == "user")
-_USER_TOKENS = tuple(token for token, _ in _USER)
+_USER_TOKENS = Phrases([token.decode() for token, _ in _USER])
 
 
 def side_call(api: str, body: bytes, layout: Layout | None) -> str:
@@ -91,17 +92,17 @@ def _in_message(body: bytes, layout: Layout, message: Message) -> str:
     blocks = layout.blocks
     last = message.first + message.count
     for at in range(max(message.first, last - _USER_TEXTS), last):
-        span = blocks[at].text
-        if span is None:
+        block = blocks[at]
+        if block.kind != TEXT or block.text_start < 0:
             continue
-        start = span[0] + 1
-        if body[start : start + 1] in b"\\ ":
-            blank = _BLANK.match(body, start, span[1])
+        start, end = block.text_start + 1, block.text_end
+        if body.startswith((b"\\", b" "), start):
+            blank = _BLANK.match(body, start, end)
             start = blank.end() if blank is not None else start
-        if body.startswith(_USER_TOKENS, start, span[1]):
+        if _USER_TOKENS.begin_between(body, start, end):
             for token, row in _USER:
-                if body.startswith(token, start, span[1]) and _fits(
-                    row, body, layout, (start + len(token), span[1])
+                if body.startswith(token, start, end) and _fits(
+                    row, body, layout, (start + len(token), end)
                 ):
                     return row.kind
     return ""

@@ -7,6 +7,7 @@ Both libraries are tools of the tests only; where they are not there, the golden
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import struct
 from functools import cache
@@ -19,6 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import lynkr
+from lynkr._native import embed
 from lynkr._native.embed import StaticModel, similarity
 
 FOLDER = Path(lynkr.__file__).parent / "model"
@@ -216,6 +218,42 @@ def test_vectors_have_unit_length_or_none(text: str) -> None:
     vector = floats(ours().embed(text.encode()))
     assert len(vector) == ours().dim == 256
     assert sum(value * value for value in vector) in (0, pytest.approx(1, abs=1e-5))
+
+
+def _twin(ids: list[int]) -> bytes:
+    """The rows of the packaged table added up one by one, brought to unit length."""
+    content = (FOLDER / "model.safetensors").read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    total = [0] * 256
+    for token in ids:
+        row = struct.unpack_from("256b", content, begin + 256 * token)
+        total = [one + other for one, other in zip(total, row, strict=True)]
+    scale = 1 / math.sqrt(sum(value * value for value in total))
+    return struct.pack("256f", *(value * scale for value in total))
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("words", [1, 3, 4, 255, 256, 257, 511, 512, 513, 700])
+def test_rows_are_added_exactly(words: int, level: int) -> None:
+    """However many, and with whatever instructions: sums of 16 bits are emptied in time."""
+    used = embed.use(level)
+    try:
+        if used != level:
+            pytest.skip("this machine has no such instructions")
+        for text in ("the quick lazy dog naps " * words, "?" * words):
+            ids = ours().ids(text.encode())[:words]
+            assert ours().embed(text.encode(), words) == _twin(ids)
+    finally:
+        embed.use(1)
+
+
+@pytest.mark.parametrize("size", [1, 8, 30, 31, 32, 33, 34, 99, 100, 101])
+@pytest.mark.parametrize("letter", ["q", "é", "가"])
+def test_words_wait_in_their_order(size: int, letter: str) -> None:
+    """Long words do not wait for what is fetched ahead for short ones, nor do added tokens."""
+    words = ["cat", letter * size, "dog", "[PAD]", "a", letter * size, *"bcdefghijklmnop", "[UNK]"]
+    alone = [ours().ids(word.encode()) for word in words]
+    assert ours().ids(" ".join(words).encode()) == [token for ids in alone for token in ids]
 
 
 def test_similarity_is_the_cosine() -> None:

@@ -91,6 +91,23 @@ def test_what_quantising_costs() -> None:
         )
 
 
+@pytest.mark.parametrize("dim", [1, 7, 256])
+def test_quantising_rounds_half_to_even(dim: int) -> None:
+    """As IEEE 754 does by itself: the bytes of a vector are the same wherever they are made."""
+    random = np.random.default_rng(dim)
+    for values in (
+        random.normal(size=(50, dim)),
+        random.integers(-254, 255, (50, dim)) / 2,
+        np.full((1, dim), 127.0),
+    ):
+        for one in values.astype(np.float32):
+            one[0] = 127.0  # nothing is scaled, so halves stay halves
+            wanted = np.rint(one * np.float32(127 / np.abs(one).max()))
+            assert quantised(one.tobytes()) == wanted.astype(np.int8).tobytes()
+    assert quantised(struct.pack("4f", math.nan, -1.0, 0.5, -0.0)) == bytes([0, 0x81, 64, 0])
+    assert quantised(struct.pack("2f", math.inf, 1.0)) == bytes(2)
+
+
 def test_real_texts_keep_their_similarity() -> None:
     from lynkr.transforms.tools.nearness import MODEL
 

@@ -7,7 +7,6 @@ dimension knows a tier; ``score`` weighs them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import log2
 
 from lynkr.policies.difficulty.lexicon import BIT, CLASSES
@@ -15,6 +14,7 @@ from lynkr.policies.difficulty.reading import Reading
 from lynkr.policies.routing.facts import Ask, Seen
 
 _PLACE = {name: place for place, name in enumerate(CLASSES)}
+_AMOUNT = _PLACE["amount"]
 _ANALYSE = _PLACE["analyse"]
 _AUDIT = _PLACE["audit"]
 _AUTO = _PLACE["auto"]
@@ -46,6 +46,7 @@ _PROVE = _PLACE["prove"]
 _REFACTOR = _PLACE["refactor"]
 _RUN = _PLACE["run"]
 _SMALL = _PLACE["small"]
+_STACK = _PLACE["stack"]
 _SYMPTOM = _PLACE["symptom"]
 _TESTS = _PLACE["tests"]
 _THINK = _PLACE["think"]
@@ -72,6 +73,8 @@ _DEPLOYING = _mask("danger", "infra", "prod")
 _LOOKING_FIRST = _mask("analyse", "audit", "fix", "refactor", "migrate")
 _CLOSED = _mask("factoid", "howto", "greet", "thanks", "rewrite", "brief")
 
+_FEW = 10  # words of an ask that names one thing
+_TALE, _AMOUNTS = 14, 4  # words that a tale has at least, and amounts in it
 _CHARS_PER_TOKEN = 4  # where the size of an ask is not told
 
 # Half of the way to 1 at so many words of a kind: what one word says of its dimension.
@@ -222,24 +225,6 @@ def ambiguity(reading: Reading, ask: Ask, seen: Seen) -> float:
     return (0.4 + _full(float(counts[_VAGUE]), 2.0)) / (1.4 * (1.0 + named))
 
 
-Dimension = Callable[[Reading, Ask, Seen], float]
-_DIMENSIONS: tuple[Dimension, ...] = (
-    token_count,
-    code_complexity,
-    reasoning_markers,
-    risk_patterns,
-    agentic_signals,
-    technical_depth,
-    domain_specificity,
-    multi_step_structure,
-    analysis_depth,
-    code_generation,
-    tool_complexity,
-    tool_chain_potential,
-    conversation_depth,
-    prior_tool_use,
-    ambiguity,
-)
 NAMES = (
     *("token_count", "code_complexity", "reasoning_markers", "risk_patterns", "agentic_signals"),
     *("technical_depth", "domain_specificity", "multi_step_structure", "analysis_depth"),
@@ -250,7 +235,23 @@ NAMES = (
 
 def dimensions(reading: Reading, ask: Ask, seen: Seen) -> tuple[float, ...]:
     """The fifteen, in the order of ``NAMES``."""
-    return tuple([dimension(reading, ask, seen) for dimension in _DIMENSIONS])
+    return (
+        token_count(reading, ask, seen),
+        code_complexity(reading, ask, seen),
+        reasoning_markers(reading, ask, seen),
+        risk_patterns(reading, ask, seen),
+        agentic_signals(reading, ask, seen),
+        technical_depth(reading, ask, seen),
+        domain_specificity(reading, ask, seen),
+        multi_step_structure(reading, ask, seen),
+        analysis_depth(reading, ask, seen),
+        code_generation(reading, ask, seen),
+        tool_complexity(reading, ask, seen),
+        tool_chain_potential(reading, ask, seen),
+        conversation_depth(reading, ask, seen),
+        prior_tool_use(reading, ask, seen),
+        ambiguity(reading, ask, seen),
+    )
 
 
 # --- features of the fit ----------------------------------------------------------------------
@@ -292,6 +293,8 @@ _IDLE = _mask("greet", "thanks", "run", "lookup", "brief")
 _KNOWN = ~_mask("negation", "but", "auxiliary", "vague", "small")
 _MAKING = _mask("write", "edit", "fix")
 _BROAD = _mask("refactor", "migrate")
+_DESIGNS, _UNITS, _SMALLER, _LOOKS = BIT["design"], BIT["unit"], BIT["small"], BIT["cosmetic"]
+_FACTOIDS, _EXPLAINS = BIT["factoid"], BIT["explain"]
 FEATURES: tuple[str, ...] = (
     *NAMES,
     *(f"{name}_words" for name in _COUNTED),
@@ -303,6 +306,7 @@ FEATURES: tuple[str, ...] = (
     *("unit_only", "small_only", "cosmetic_only", "ask_free", "factoid_short", "risk_change"),
     *("explain_only", "verbs", "deep_part", "nothing_known", "terse_free", "terse_hard"),
     *("asked_about", "code_question", "last_asks", "last_hard", "long_last_asks", "risk_free"),
+    *("ported", "unit_broad", "story"),
 )
 
 
@@ -353,14 +357,14 @@ def features(reading: Reading, ask: Ask, seen: Seen) -> tuple[float, ...]:
         parts if making else 0.0,
         whole if broad else 0.0,
         whole if mask & _LOOKING_FIRST else 0.0,
-        deep if mask & BIT["design"] else 0.0,
-        1.0 if mask & BIT["unit"] and not hard and whole == 0.0 else 0.0,
-        1.0 if mask & BIT["small"] and not hard and not protected and size <= 20 else 0.0,
-        1.0 if mask & BIT["cosmetic"] and not hard and size <= 25 else 0.0,
+        deep if mask & _DESIGNS else 0.0,
+        1.0 if mask & _UNITS and not hard and whole == 0.0 else 0.0,
+        1.0 if mask & _SMALLER and not hard and not protected and size <= 20 else 0.0,
+        1.0 if mask & _LOOKS and not hard and size <= 25 else 0.0,
         1.0 if free else 0.0,
-        1.0 if mask & BIT["factoid"] and size <= 14 and not hard and not making else 0.0,
+        1.0 if mask & _FACTOIDS and size <= 14 and not hard and not making else 0.0,
         1.0 if protected and mask & _CHANGING and not mask & _HARMLESS else 0.0,
-        1.0 if mask & BIT["explain"] and not making and not hard else 0.0,
+        1.0 if mask & _EXPLAINS and not making and not hard else 0.0,
         _full(float(verbs), 2.0),
         deep * parts,
         1.0 if not mask & _KNOWN else 0.0,
@@ -372,8 +376,31 @@ def features(reading: Reading, ask: Ask, seen: Seen) -> tuple[float, ...]:
         1.0 if last & _HARD_VERBS else 0.0,
         1.0 if reading.sentences > 2 and last & _CLOSED and not last & _HARD_VERBS else 0.0,
         1.0 if protected and (not free or mask & _HARMLESS) else 0.0,
+        1.0 if broad and _moves(reading) else 0.0,
+        1.0 if broad and mask & _UNITS and whole == 0.0 and size <= _FEW else 0.0,
+        _story(reading),
     )
     return tuple(found)
+
+
+def _moves(reading: Reading) -> bool:
+    """Whether it goes from one technology, or version of it, to another; not in one file only."""
+    counts = reading.counts
+    ends = counts[_STACK] + (1 if reading.numbers else 0)
+    return bool(counts[_STACK] and ends > 1 and not reading.paths and not counts[_UNIT])
+
+
+def _story(reading: Reading) -> float:
+    """How far it is a tale with amounts to reckon with: prices and rates of daily life, as they
+    stand in schoolbooks. Programs and their logs have numbers too, and other words."""
+    counts = reading.counts
+    told = counts[_AMOUNT]
+    given = reading.numbers + min(reading.symbols, told)  # "$3" is a symbol
+    if told < 2 or told + given < _AMOUNTS or reading.size < _TALE:
+        return 0.0
+    if reading.pasted or reading.paths or counts[_CODE] > 1 or counts[_DEEP]:
+        return 0.0
+    return _full(float(told + given), 4.0)
 
 
 def _sentences(reading: Reading) -> tuple[int, int]:

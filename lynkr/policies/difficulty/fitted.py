@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 HERE = Path(__file__).parent
 _TIERS = b"0123"
 
@@ -37,12 +37,15 @@ class Bound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Three sums, one for each bound between two tiers. The score is their mean chance."""
+    """Three sums, one for each bound between two tiers, and one of what a stronger model gains. The
+    score is the mean chance of the three, and a few points of the fourth."""
 
     version: int
     features: tuple[str, ...]
     usual: tuple[float, ...]  # each feature's mean over the prompts it was fitted on
     bounds: tuple[Bound, Bound, Bound]  # beyond SIMPLE, beyond MEDIUM, beyond COMPLEX
+    gain: Bound  # whether a stronger model answers such a question where a weaker one fails
+    gain_points: float  # of 100
     bands: tuple[float, float, float]  # scores from which an ask is MEDIUM, COMPLEX, REASONING
     intent: IntentRule
     exemplars: str  # BLAKE2b-128 of their file, in hex

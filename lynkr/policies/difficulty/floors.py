@@ -40,18 +40,22 @@ from lynkr.policies.difficulty.lexicon import (
 from lynkr.policies.difficulty.reading import Hit, Reading
 from lynkr.policies.routing.facts import COMPLEX, REASONING, Floor
 
+# Numbers of C when compiled, by ``floors.pxd``.
+_FORCE, _THOUGHT, _HELPER, _AUTO, _LASTING = FORCE, THOUGHT, HELPER, AUTO, LASTING
+_DANGER, _PROD, _COSMETIC, _UNIT, _TESTS, _WRITE = DANGER, PROD, COSMETIC, UNIT, TESTS, WRITE
+_ASKS = FACTOID | HOWTO | EXPLAIN
 _PROTECTED = AUTH | PAY | DATA | INFRA | SECRET
 _STRONG = EDIT | FIX | REFACTOR | MIGRATE | DANGER
 _READING = FACTOID | HOWTO | EXPLAIN | LOOKUP | REWRITE | BIT["creative"]
-_WORK = _STRONG | WRITE | RUN | TESTS | LASTING
-for _name in ("order", "analyse", "audit", "whole", "symptom"):
-    _WORK |= BIT[_name]
+_HARD_CHANGE = DANGER | MIGRATE | REFACTOR | PROD
+_WORK = _STRONG | WRITE | RUN | TESTS | LASTING | BIT["order"] | BIT["analyse"] | BIT["audit"]
+_WORK |= BIT["whole"] | BIT["symptom"]
 _SIGNS = 3  # of lasting work that say what one word of being alone does
 _REACH = 14  # words between a verb and what it is done to
 _ASKING_FOR = frozenset(
     ("can", "could", "would", "will", "please", "kannst", "könntest", "würdest")
 )
-_ASKING_FOR_END = 3  # words at the beginning of a sentence that may say so
+_ASKING_FOR_REACH = 6  # words before the verb that may say so
 # Folders and files whose change is one of what they protect, and what shows that it is not.
 _GUARDED = frozenset(
     (
@@ -91,16 +95,17 @@ _UNGUARDED = frozenset(
 def floors(reading: Reading) -> tuple[Floor, ...]:
     """All floors of an ask; of each rule the first that matched, of phrases the highest."""
     found: list[Floor] = []
-    if reading.mask & FORCE:
+    mask = reading.mask
+    if mask & _FORCE:
         forced = _forced(reading)
         if forced is not None:
             found.append(forced)
-    if reading.mask & _PROTECTED or reading.paths:
+    if mask & _PROTECTED or reading.paths:
         word = _risk(reading)
         if word:
             found.append(Floor("risk", COMPLEX, listed(word)))
-    if reading.mask & (AUTO | LASTING):
-        word = _autonomous(reading)
+    if mask & (_AUTO | _LASTING):
+        word = _autonomous(reading, mask)
         if word:
             found.append(Floor("autonomous", REASONING, listed(word)))
     return tuple(found)
@@ -112,31 +117,39 @@ def _forced(reading: Reading) -> Floor | None:
     best: Floor | None = None
     sentence = -1
     only_read = False  # or only decorated: "add a link to the security audit"
-    for _, place, bits, word in reading.hits:
+    hits = reading.hits
+    for at in range(len(hits)):
+        hit = hits[at]
+        place, bits = hit[1], hit[2]
         if place != sentence:
             sentence = place
             only_read = False
-        if bits & FORCE and word in FORCED and (bits & THOUGHT or not only_read):
+        if bits & _FORCE and (bits & _THOUGHT or not only_read) and hit[3] in FORCED:
+            word = hit[3]
             tier = FORCED[word]
             if best is None or tier > best.tier:
                 best = Floor("force", tier, word)
-        elif bits & HELPER or (bits & _READING and not bits & (_STRONG | WRITE)):
+        elif bits & _HELPER or (bits & _READING and not bits & (_STRONG | _WRITE)):
             only_read = True
     return best
 
 
-def _autonomous(reading: Reading) -> str:
+def _autonomous(reading: Reading, mask: int) -> str:
     """The first phrase of it, if there is work to be done."""
-    if not reading.mask & _WORK or reading.opening & (FACTOID | HOWTO | EXPLAIN):
+    if not mask & _WORK or reading.opening & _ASKS:
         return ""
     first = ""
     signs = 0
-    for _, _, bits, word in reading.hits:
-        if bits & AUTO:
-            return word
-        if bits & LASTING:
+    hits = reading.hits
+    for at in range(len(hits)):
+        hit = hits[at]
+        bits = hit[2]
+        if bits & _AUTO:
+            return hit[3]
+        if bits & _LASTING:
             signs += 1
-            first = first or word
+            if not first:
+                first = hit[3]
     return first if signs >= _SIGNS else ""
 
 
@@ -146,56 +159,68 @@ def _autonomous(reading: Reading) -> str:
 def _risk(reading: Reading) -> str:
     """What is protected and to be changed, "" if nothing is."""
     hits = reading.hits
+    count = len(hits)
     first = 0
-    while first < len(hits):
-        sentence = hits[first][1]
+    while first < count:
+        hit = hits[first]
+        sentence = hit[1]
+        mask = 0
         last = first
-        while last < len(hits) and hits[last][1] == sentence:
+        while last < count:
+            hit = hits[last]
+            if hit[1] != sentence:
+                break
+            mask |= hit[2]
             last += 1
-        word = _sentence_risk(reading, hits[first:last], sentence)
-        if word:
-            return word
+        if mask & (_STRONG | _WRITE):
+            word = _sentence_risk(reading, hits, first, last, sentence, mask)
+            if word:
+                return word
         first = last
     return ""
 
 
-def _sentence_risk(reading: Reading, hits: list[Hit], sentence: int) -> str:
+def _sentence_risk(
+    reading: Reading, hits: list[Hit], first: int, last: int, sentence: int, mask: int
+) -> str:
+    """Of the hits from ``first`` to before ``last``; ``mask`` is all that they are."""
     verb = weak_verb = -1
-    mask = 0
-    for at, _, bits, _ in hits:
-        mask |= bits
-        reads = bits & _READING and not bits & (_STRONG | WRITE)
+    for index in range(first, last):
+        hit = hits[index]
+        at, bits = hit[0], hit[2]
+        reads = bits & _READING and not bits & (_STRONG | _WRITE)
         if reads and verb < 0 and weak_verb < 0 and not _asks_for(reading, at):
             return ""
         if verb < 0 and bits & _STRONG and not bits & _PROTECTED:  # "migration" is no verb
             verb = at
-        if weak_verb < 0 and bits & WRITE:
+        if weak_verb < 0 and bits & _WRITE:
             weak_verb = at
     if verb < 0 and weak_verb < 0:
         return ""
-    if mask & (COSMETIC | HELPER) and not mask & (DANGER | PROD):
+    if mask & (_COSMETIC | _HELPER) and not mask & (_DANGER | _PROD):
         return ""
     guarded = _guarded(reading, sentence)
-    if guarded and (verb >= 0 or not mask & UNIT):
+    if guarded and (verb >= 0 or not mask & _UNIT):
         return guarded
-    if mask & (COSMETIC | HELPER):
+    if not mask & _PROTECTED or mask & (_COSMETIC | _HELPER):
         return ""
-    if verb < 0 and mask & (UNIT | TESTS):
+    if verb < 0 and mask & (_UNIT | _TESTS):
         return ""
-    if sentence < len(reading.asked) and reading.asked[sentence] and not _asks_for(reading, verb):
+    asked = reading.asked
+    if sentence < len(asked) and asked[sentence] and not _asks_for(reading, verb):
         return ""
     objects = 0
     named = ""
-    for at, _, bits, word in hits:
-        if not bits & _PROTECTED:
-            continue
-        objects += 1
-        start = verb if verb >= 0 else weak_verb
-        if not named and abs(at - start) <= _REACH:
-            named = word
+    start = verb if verb >= 0 else weak_verb
+    for index in range(first, last):
+        hit = hits[index]
+        if hit[2] & _PROTECTED:
+            objects += 1
+            if not named and abs(hit[0] - start) <= _REACH:
+                named = hit[3]
     if not named:
         return ""
-    if mask & (DANGER | MIGRATE | REFACTOR | PROD) or objects > 1 or verb >= 0:
+    if mask & _HARD_CHANGE or objects > 1 or verb >= 0:
         return named
     return ""
 
@@ -205,9 +230,10 @@ def _asks_for(reading: Reading, at: int) -> bool:
     if at < 0:
         return False
     begin = at
-    while begin > 0 and at - begin < 6:
+    words = reading.words
+    while begin > 0 and at - begin < _ASKING_FOR_REACH:
         begin -= 1
-        if reading.words[begin] in _ASKING_FOR:
+        if words[begin] in _ASKING_FOR:
             return True
     return False
 

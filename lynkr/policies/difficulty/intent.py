@@ -8,12 +8,10 @@ less.
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
-from lynkr._native.embed import similarity
-from lynkr._native.nearest import Vectors, quantised
+from lynkr._native.weigh import Voters
+from lynkr._native.weigh import chance as chance  # of log odds, 0 to 1
 from lynkr.policies.difficulty.fitted import Exemplars, IntentRule
 from lynkr.transforms.tools.nearness import packaged
 
@@ -21,8 +19,6 @@ from lynkr.transforms.tools.nearness import packaged
 # what is pasted between them. 1,000 take 30 us.
 HEAD_CHARS, TAIL_CHARS = 600, 400
 _TIERS = 4
-_TOP = _TIERS - 1
-_ODDS_MAX = 700.0  # beyond it exp overflows
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -43,46 +39,38 @@ def embedded(text: str) -> bytes:
     return packaged().embed(text.encode("utf-8", "replace"))
 
 
-def chance(odds: float) -> float:
-    """Of log odds, 0 to 1."""
-    return 1.0 / (1.0 + math.exp(-odds)) if odds > -_ODDS_MAX else 0.0
-
-
 class Space:
     """Exemplars, ready to be compared with. Some 400 KB for 1,500 of them."""
 
     def __init__(self, exemplars: Exemplars, rule: IntentRule) -> None:
+        """Raises ValueError if they do not fit each other."""
         self._names = exemplars.names
-        self._tiers = exemplars.tiers
-        self._axis = exemplars.axis
-        self._rule = rule
         # All are compared: signs choose well among very many, and these are few.
-        self._vectors = Vectors(len(exemplars.axis) // 4, max(1, len(exemplars.names)))
-        for number, vector in enumerate(exemplars.vectors):
-            self._vectors.add(number, vector)
+        self._voters = Voters(
+            exemplars.vectors,
+            exemplars.tiers,
+            exemplars.axis,
+            rule.neighbours,
+            rule.width,
+            rule.vote,
+            rule.axis,
+            rule.cuts,
+            rule.usual,
+        )
+
+    def value(self, vector: bytes) -> tuple[float, str, float]:
+        """Of a ``meaning`` the value, the nearest and its likeness."""
+        value, row, likeness = self._voters.value(vector)
+        return value, self._names[row] if row >= 0 else "", likeness
 
     def meaning(self, vector: bytes) -> Meaning:
         """Of a text's ``embedded`` vector; of one that says nothing, what is usual."""
-        rule = self._rule
-        found = self._vectors.nearest(quantised(vector), rule.neighbours)
-        if not found or found[0][1] <= 0.0:
-            return Meaning(rule.usual)
-        votes = [0.0] * _TIERS
-        likeness = found[0][1]
-        total = 0.0
-        for number, cosine in found:
-            weight = math.exp((cosine - likeness) / rule.width)
-            votes[self._tiers[number]] += weight
-            total += weight
-        vote = (votes[1] + 2.0 * votes[2] + 3.0 * votes[3]) / (_TOP * total)
-        axis = similarity(vector, self._axis)
-        raw = rule.vote * vote + rule.axis * axis
-        cuts = rule.cuts
+        value, shares, vote, axis, row, likeness = self._voters.told(vector)
         return Meaning(
-            value=(chance(raw - cuts[0]) + chance(raw - cuts[1]) + chance(raw - cuts[2])) / _TOP,
-            shares=(votes[0] / total, votes[1] / total, votes[2] / total, votes[3] / total),
+            value=value,
+            shares=shares,
             vote=vote,
             axis=axis,
-            nearest=self._names[found[0][0]],
+            nearest=self._names[row] if row >= 0 else "",
             likeness=likeness,
         )

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (punctuation of all scripts is what words are cut at)
 """``words.toml``, ``phrases.toml`` and ``followups.toml``, read: words by meaning and language.
 
 A word is looked up whole. A stem ends in ``*`` and stands for every word that begins with it. Words
@@ -11,10 +12,12 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from itertools import product
+from graphlib import TopologicalSorter
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
+from lynkr._native.lexicon import Lexicon
 from lynkr.policies.questions.vocabulary import KINDS, SMALL_WORDS, STOP
 from lynkr.policies.routing.facts import TIERS
 
@@ -27,7 +30,7 @@ CLASSES = (
     *("auth", "pay", "data", "infra", "secret", "prod", "helper", "order"),
     *("bound", "plan", "vague", "symptom", "flaky", "search", "browse", "file"),
     *("auto", "negation", "but", "auxiliary", "force", "thought"),
-    *("opener", "lasting"),
+    *("opener", "lasting", "stack", "amount"),
 )
 BIT = {name: 1 << place for place, name in enumerate(CLASSES)}
 EVERY = (1 << len(CLASSES)) - 1
@@ -64,6 +67,11 @@ assert len(CLASSES) + _MARKS < 64
 WITHIN = frozenset(("zh", "ja", "ko", "th", "ar", "hi"))  # looked for inside of words
 STEM_MIN = 4  # characters that a stem has at least, and by which it is found
 GAP = 3  # words that "~" in a phrase stands for at most
+
+EDGES = ".,;:!?()[]{}<>\"'*…¡¿“”„«»‘’|~—–-、，。；：！？（）「」『』؟،।"
+COMMAS = ",;:(—–、，；：،"
+STOPS = ".!?。！？؟।…"
+ASKS = "?？؟"  # stops that make a question
 
 HELD = "\x04"  # stands for the spaces of such a word, where it is looked for
 
@@ -291,19 +299,42 @@ def held(line: str) -> str:
 def language_of(words: list[str]) -> str:
     """The language of words in Latin letters, by the small ones among them; "" in doubt."""
     english = accents = 0
-    counts: dict[str, int] = {}
-    for word in words[:_SMALL_WORDS_MAX]:
-        if not word.isascii():
-            accents += 1
-        if KINDS.get(word, 0) & STOP:
-            english += 1
-        for tag in SMALL_WORDS.get(word, ()):
-            counts[tag] = counts.get(tag, 0) + 1
-    best, most = "en" if english > accents else "", english
-    for tag, count in counts.items():
-        if count > most:
-            best, most = tag, count
+    best, most = "", 0
+    for kind, count in LEXICON.kinds(words, _SMALL_WORDS_MAX):
+        if kind == _ENGLISH:
+            english = count
+        elif kind == _ACCENTED:
+            accents = count
+        elif count > most:
+            best, most = _TAGS[kind], count
+    if english >= most:
+        return "en" if english > accents else ""
     return best
 
 
+def _lexicon() -> Lexicon:
+    """Words, stems and pairs in the form in which a text is walked through with them."""
+    kinds = {word: 1 << _ENGLISH for word, kind in KINDS.items() if kind & STOP}
+    for word, tags in SMALL_WORDS.items():
+        for tag in tags:
+            kinds[word] = kinds.get(word, 0) | 1 << _TAGS.index(tag)
+    return Lexicon(WORDS, STEMS, PAIRS, kinds, EDGES, COMMAS, STOPS, ASKS)
+
+
+def _in_order() -> list[str]:
+    """The languages of small words, in an order that no word's own languages contradict: of two
+    that are as often met, the one that is met first is taken."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for tags in SMALL_WORDS.values():
+        sorter.add(tags[0])
+        for before, tag in pairwise(tags):
+            sorter.add(tag, before)
+    return list(sorter.static_order())
+
+
 _load()
+# Kinds of small words: English ones, those of other languages, and what the lexicon says of any
+# word that is not ASCII.
+_TAGS = ("en", *_in_order())
+_ENGLISH, _ACCENTED = 0, 15
+LEXICON = _lexicon()

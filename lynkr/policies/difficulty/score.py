@@ -2,8 +2,9 @@
 
 Each feature of the words (the fifteen dimensions, and many small ones) and their meaning
 (``intent``) have fixed weights in three sums, one for each bound between two tiers. A sum says how
-likely the ask is beyond its bound; the mean of the three chances is the score, and bands cut it
-into tiers. So every score can be taken apart again: ``contributions`` says what it is made of,
+likely the ask is beyond its bound; the mean of the three chances is the score, save a few points of
+a fourth: how likely a stronger model answers such a question where a weaker one fails. Bands cut it
+into tiers. Every score can be taken apart again: ``contributions`` says what it is made of,
 ``changes`` what would have to be different for a neighbouring tier. The numbers are fitted offline
 (``python -m eval.fit_routing``); nothing is learned here.
 
@@ -16,12 +17,13 @@ import functools
 
 import msgspec
 
+from lynkr._native.weigh import Weights
 from lynkr.policies.difficulty.dimensions import FEATURES as OF_WORDS
 from lynkr.policies.difficulty.dimensions import NAMES, features
 from lynkr.policies.difficulty.fitted import VERSION, Exemplars, Fitted, shipped
 from lynkr.policies.difficulty.floors import floors
 from lynkr.policies.difficulty.followups import basis_of, proposal_text
-from lynkr.policies.difficulty.intent import Meaning, Space, chance, embedded
+from lynkr.policies.difficulty.intent import Meaning, Space, embedded
 from lynkr.policies.difficulty.reading import read
 from lynkr.policies.routing.facts import SIMPLE, Ask, Floor, Score, Seen
 
@@ -31,7 +33,6 @@ _ENGLISH = frozenset(("", "en"))
 _DIMENSIONS = len(NAMES)
 _TOKEN_COUNT = NAMES.index("token_count")
 _BOUNDS = 3
-_POINTS = 100.0 / _BOUNDS  # of one bound that is surely passed
 _HALVINGS = 8  # of a dimension's range: to 1/256
 _TRIED = 2  # dimensions that would do, the steepest first, of which one is named
 
@@ -43,7 +44,7 @@ _CHOICES = ("\nB. ", "\nB) ", "\n(B) ", "\nB: ")
 _FORMULAS_CHARS = 4000  # of a text that are looked at for them
 _FORMULAS = ("\\frac", "\\sqrt", "\\sum", "\\int", "\\(", "$\\", "^{", "_{")
 
-Sums = tuple[float, float, float]
+Sums = tuple[float, float, float, float]  # of the bounds, then of the gain
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -68,7 +69,7 @@ class Measured(msgspec.Struct, frozen=True):
 class Summed(Score, frozen=True):
     """A score that remembers its sums, so that it can be taken apart exactly."""
 
-    sums: Sums = (0.0, 0.0, 0.0)
+    sums: Sums = (0.0, 0.0, 0.0, 0.0)
 
 
 def measured(ask: Ask, seen: Seen) -> Measured:
@@ -115,32 +116,31 @@ class Scorer:
             raise ValueError("fitted.json is for other features: run python -m eval.fit_routing")
         self.fitted = fitted
         self.space = Space(exemplars, fitted.intent)
-        self._usual = self._sums(fitted.usual, fitted.intent.usual)
-        one, two, three = fitted.bounds
-        # Of each dimension, and behind them of the intent.
-        self._weights: list[Sums] = [
-            *zip(
-                one.weights[:_DIMENSIONS],
-                two.weights[:_DIMENSIONS],
-                three.weights[:_DIMENSIONS],
-                strict=True,
-            ),
-            (one.intent, two.intent, three.intent),
-        ]
+        each = (100.0 - fitted.gain_points) / _BOUNDS
+        self._sums = Weights(
+            tuple((sum_.base, sum_.weights, sum_.intent) for sum_ in (*fitted.bounds, fitted.gain)),
+            (each, each, each, fitted.gain_points),
+            (*NAMES, INTENT),
+            fitted.usual,
+            fitted.intent.usual,
+        )
+        self._usual = self._sums.scored(fitted.usual, fitted.intent.usual)[0]
+        self._bands = fitted.bands
 
     def score(self, found: Measured) -> Score:
         if found.basis == "closing":
             return Score(0.0, SIMPLE, found.values[:_DIMENSIONS], 0.0, basis=found.basis)
-        meaning = self.meaning(found)
-        sums = self._sums(found.values, meaning.value)
-        value = _value(sums)
+        intent, nearest, likeness = self.space.value(found.vector)
+        if found.foreign:
+            intent = self._nearer(intent)
+        value, sums = self._sums.scored(found.values, intent)
         return Summed(
             value=value,
             tier=self.tier(value),
             dimensions=found.values[:_DIMENSIONS],
-            intent=meaning.value,
-            nearest=meaning.nearest,
-            likeness=meaning.likeness,
+            intent=intent,
+            nearest=nearest,
+            likeness=likeness,
             floors=found.floors,
             basis=found.basis,
             sums=sums,
@@ -151,26 +151,15 @@ class Scorer:
         meaning = self.space.meaning(found.vector)
         if not found.foreign:
             return meaning
-        rule = self.fitted.intent
-        value = rule.usual + rule.foreign * (meaning.value - rule.usual)
-        return msgspec.structs.replace(meaning, value=value)
+        return msgspec.structs.replace(meaning, value=self._nearer(meaning.value))
 
-    def _sums(self, values: tuple[float, ...], intent: float) -> Sums:
-        first, second, third = self.fitted.bounds
-        one, two, three = first.weights, second.weights, third.weights
-        low = first.base + first.intent * intent
-        middle = second.base + second.intent * intent
-        high = third.base + third.intent * intent
-        for at in range(len(values)):
-            value = values[at]
-            if value:  # most are 0
-                low += one[at] * value
-                middle += two[at] * value
-                high += three[at] * value
-        return low, middle, high
+    def _nearer(self, intent: float) -> float:
+        """To what is usual, as it counts in another language."""
+        rule = self.fitted.intent
+        return rule.usual + rule.foreign * (intent - rule.usual)
 
     def tier(self, value: float) -> int:
-        bands = self.fitted.bands
+        bands = self._bands
         return int(value >= bands[0]) + int(value >= bands[1]) + int(value >= bands[2])
 
     def contributions(self, score: Score) -> list[tuple[str, float]]:
@@ -182,29 +171,29 @@ class Scorer:
         """
         if score.basis == "closing":
             return []
-        fitted = self.fitted
-        sums = self._known(score)
-        slopes = [_secant(sums[bound], self._usual[bound]) * _POINTS for bound in range(_BOUNDS)]
-        rest = score.value - _value(self._usual)
+        found = self._sums.points(score.dimensions, score.intent, self._known(score))
+        rest = score.value - self._usual
         parts = []
-        for at, name in enumerate((*NAMES, INTENT)):
-            now = score.dimensions[at] if at < _DIMENSIONS else score.intent
-            usual = fitted.usual[at] if at < _DIMENSIONS else fitted.intent.usual
-            weights = self._weights[at]
-            points = slopes[0] * weights[0] + slopes[1] * weights[1] + slopes[2] * weights[2]
-            points *= now - usual
+        for name, points in zip((*NAMES, INTENT), found, strict=True):
             parts.append((name, points))
             rest -= points
         parts.append((OTHER, rest))
         parts.sort(key=lambda part: (-abs(part[1]), part[0]))
         return parts
 
+    def leading(self, score: Score, count: int) -> str:
+        """The first of the ``contributions``, at most 8, in whole points: "intent +12, ambiguity
+        -3". Without ``OTHER``, which has no name that would explain anything, and without zeros."""
+        if score.basis == "closing":
+            return ""
+        return self._sums.leading(score.dimensions, score.intent, self._known(score), count)
+
     def _known(self, score: Score) -> Sums:
         """The sums of a score; of one that has forgotten them, as if the rest were usual."""
         if isinstance(score, Summed):
             return score.sums
         values = (*score.dimensions, *self.fitted.usual[_DIMENSIONS:])
-        return self._sums(values, score.intent)
+        return self._sums.sums(values, score.intent)
 
     def changes(self, score: Score) -> tuple[Change, ...]:
         """For the band above and the one below: the dimension that would have to change least, if
@@ -226,20 +215,16 @@ class Scorer:
     def _change(self, score: Score, band: float, tier: int) -> Change | None:
         sums = self._known(score)
         up = tier > score.tier
-        steep = [chance(each) * (1.0 - chance(each)) for each in sums]
-        tried = []
-        for at in range(_DIMENSIONS + 1):
-            weights = self._weights[at]
-            slope = weights[0] * steep[0] + weights[1] * steep[1] + weights[2] * steep[2]
-            if slope:
-                tried.append((-abs(slope), at, slope))
+        tried = [
+            (-abs(slope), at, slope) for at, slope in enumerate(self._sums.slopes(sums)) if slope
+        ]
         tried.sort()
         best: Change | None = None
         left = _TRIED
         for _, at, slope in tried:
             now = score.dimensions[at] if at < _DIMENSIONS else score.intent
             end = 1.0 if (slope > 0) == up else 0.0
-            if (self._moved(sums, at, end - now) >= band) != up:
+            if (self._sums.moved(sums, at, end - now) >= band) != up:
                 continue
             then = self._reaches(sums, at, now, end, band)
             if best is None or abs(then - now) < abs(best.then - best.now):
@@ -249,38 +234,17 @@ class Scorer:
                 break
         return best
 
-    def _moved(self, sums: Sums, at: int, by: float) -> float:
-        """The score if one dimension were so much more."""
-        weights = self._weights[at]
-        return _POINTS * (
-            chance(sums[0] + by * weights[0])
-            + chance(sums[1] + by * weights[1])
-            + chance(sums[2] + by * weights[2])
-        )
-
     def _reaches(self, sums: Sums, at: int, now: float, end: float, band: float) -> float:
         """The value nearest to ``now`` by which the score is on the other side of the band."""
-        before = self._moved(sums, at, 0.0) >= band
+        before = self._sums.moved(sums, at, 0.0) >= band
         near, far = now, end
         for _ in range(_HALVINGS):
             middle = (near + far) / 2
-            if (self._moved(sums, at, middle - now) >= band) == before:
+            if (self._sums.moved(sums, at, middle - now) >= band) == before:
                 near = middle
             else:
                 far = middle
         return far
-
-
-def _value(sums: Sums) -> float:
-    return _POINTS * (chance(sums[0]) + chance(sums[1]) + chance(sums[2]))
-
-
-def _secant(one: float, other: float) -> float:
-    """How much chance a unit of the sum is between two sums."""
-    if abs(one - other) < 1e-6:
-        here = chance(one)
-        return here * (1.0 - here)
-    return (chance(one) - chance(other)) / (one - other)
 
 
 @functools.cache
@@ -297,6 +261,11 @@ def score(ask: Ask, seen: Seen) -> Score:
 def contributions(found: Score) -> list[tuple[str, float]]:
     """What a score is made of; see ``Scorer.contributions``."""
     return scorer().contributions(found)
+
+
+def leading(found: Score, count: int) -> str:
+    """What a score is made of most; see ``Scorer.leading``."""
+    return scorer().leading(found, count)
 
 
 def changes(found: Score) -> tuple[Change, ...]:

@@ -12,6 +12,7 @@ import re
 
 import msgspec
 
+from lynkr._native.phrases import literal_text
 from lynkr._native.spans import TEXT, Layout, Message, string_value
 from lynkr._native.tokens import count
 from lynkr.policies.routing.facts import Ask
@@ -34,6 +35,7 @@ _LONG_BYTES, _WHOLE_BYTES = 24_576, 98_304
 _SEARCHED_HEAD, _SEARCHED_TAIL = 9_000, 5_000  # letters
 _TAGS = 256  # looked at one by one, before the rest of an envelope is searched
 _BLANKS = (b"\\n", b"\\r", b"\\t")
+_SPACE, _ESCAPE, _OPENS, _CLOSES, _QUOTE, _N, _R, _T = b' \\<>"nrt'
 _SAFE = 68  # bytes in which an end tag ends, and in which a place to cut is looked for
 # Where a JSON string can be cut: behind bytes of which none begins an escape, or before one.
 _BETWEEN = re.compile(rb"[^\\]{6}|[^\\](?=\\u)")
@@ -74,8 +76,8 @@ def asked(body: bytes, layout: Layout) -> Asked:
     if found.size:
         tokens = found.size // _TOKEN_BYTES
     else:
-        said = text.encode()
-        tokens = count(said) if len(said) <= _EXACT_BYTES else len(said) // _TOKEN_BYTES
+        letters = len(text) if text.isascii() else len(text.encode())
+        tokens = count(text.encode()) if letters <= _EXACT_BYTES else letters // _TOKEN_BYTES
     earlier: list[str] = []
     before, at, looked_at = -1, found.at, _LOOKED_AT
     while len(earlier) < EARLIER:
@@ -146,18 +148,21 @@ def spoken(body: bytes, layout: Layout, message: Message, at: int) -> Spoken | N
             texts.append(text)
     if not texts:
         return None
-    return Spoken("\n\n".join(texts), size, at)
+    return Spoken(texts[0] if len(texts) == 1 else "\n\n".join(texts), size, at)
 
 
 def peeled(body: bytes, start: int, end: int) -> Span:
     """What is left of a JSON string's inside without the client's envelopes that it begins and ends
     with. They may be long and are not read: only their ends are looked for."""
     while start < end:
-        if body.startswith(b" ", start):
+        first = body[start]
+        if first == _SPACE:
             start += 1
-        elif body.startswith(_BLANKS, start, end):
+        elif first == _ESCAPE:
+            if not body.startswith(_BLANKS, start, end):
+                break
             start += 2
-        elif body.startswith(b"<", start):
+        elif first == _OPENS:
             after = _behind(body, start, end)
             if after == start:
                 break
@@ -168,14 +173,18 @@ def peeled(body: bytes, start: int, end: int) -> Span:
             break
     while start < end:
         last = body[end - 1]
-        if last == 0x20:
+        if last == _SPACE:
             end -= 1
-        elif last == 0x3E:
+        elif last == _CLOSES:
             before = _in_front(body, start, end)
             if before == end:
                 break
             end = before
-        elif body.startswith(_BLANKS, end - 2, end) and not body.startswith(b"\\", end - 3):
+        elif (
+            last in (_N, _R, _T)
+            and body.startswith(_BLANKS, end - 2, end)
+            and not body.startswith(b"\\", end - 3)
+        ):
             end -= 2
         else:
             break
@@ -245,14 +254,17 @@ def _opened(body: bytes, at: int, end: int) -> bytes:
 
 def decoded(body: bytes, start: int, end: int) -> str:
     """The inside of a JSON string. A lone surrogate, which no UTF-8 has, becomes a "?"."""
-    raw = body[start:end]
-    if b"\\" not in raw:
-        return raw.decode("utf-8", "replace")
-    value = string_value(b'"%b"' % raw, (0, len(raw) + 2))
+    text = literal_text(body, start, end)
+    if text is not None:
+        return text
+    if start and end < len(body) and body[start - 1] == _QUOTE and body[end] == _QUOTE:
+        value = string_value(body, (start - 1, end + 1))  # all of it, as it mostly is
+    else:
+        value = string_value(b'"%b"' % body[start:end], (0, end - start + 2))
     if value is not None:
         return value.decode("utf-8", "replace")
     try:
-        text = str(json.loads(b'"%b"' % raw, strict=False))
+        text = str(json.loads(b'"%b"' % body[start:end], strict=False))
     except ValueError:
         return ""
     return text.encode("utf-8", "replace").decode()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from lynkr._native.phrases import Phrases, plain
+
 _HEAD_CHARS = 240
 _SAME_CHARS = 12  # shorter words are said again for other reasons: "go on", "next"
 # What may follow a word that answers; the Chinese and Japanese forms of them too.
@@ -39,7 +41,10 @@ def _read() -> _Table:
 _TABLE = _read()
 LANGUAGES = _TABLE.language
 _FILLERS = frozenset(_TABLE.fillers)
-_HOLDS = tuple(dict.fromkeys(phrase for row in LANGUAGES for phrase in row.holds))
+_HELD = list(dict.fromkeys(phrase for row in LANGUAGES for phrase in row.holds))
+_HOLDS = Phrases(_HELD)
+# Those that a text of ASCII can hold: longer than some in Chinese, so found in fewer looks.
+_PLAIN_HOLDS = Phrases([phrase for phrase in _HELD if phrase.isascii()])
 
 
 def _by_first(phrases: list[str]) -> dict[str, tuple[str, ...]]:
@@ -54,26 +59,54 @@ _BEGINS = _by_first([phrase for row in LANGUAGES for phrase in row.begins])
 _ANSWERS = _by_first([phrase for row in LANGUAGES for phrase in row.answers])
 
 
+# What no phrase begins like need not be compared with each of them.
+_OPENERS = Phrases([phrase for row in LANGUAGES for phrase in row.begins if len(phrase) > 2])
+_SHORT = "".join(phrase[0] for row in LANGUAGES for phrase in row.begins if len(phrase) < 3)
+_FILLER_LETTERS = "".join(sorted({word[0] for word in _FILLERS}))
+_FILLER_MAX = max(map(len, _FILLERS))
+_ANSWER_LETTERS = "".join(_ANSWERS)
+
+
 def complains(text: str, before: str) -> bool:
     """``text``: the user's own words; ``before``: the end of the answer that they follow."""
     head = _plain(text[:_HEAD_CHARS])
     for _ in range(2):
-        word = head.split(" ", 1)[0].rstrip(_STOPS)
-        if not word or word not in _FILLERS:
+        if not head or head[0] not in _FILLER_LETTERS:
             break
-        head = head[len(word) :].lstrip(_STOPS + " ")
+        size = _word(head)
+        if not 0 < size <= _FILLER_MAX or head[:size] not in _FILLERS:
+            break
+        head = head[size:].lstrip(_STOPS + " ")
     if not head:
         return False
-    for phrase in _BEGINS.get(head[0], ()):
-        if head.startswith(phrase) and _ends(head, len(phrase), blank=True):
-            return True
-    if not before.rstrip().endswith(_ASKS):
-        for phrase in _ANSWERS.get(head[0], ()):
-            if head.startswith(phrase) and _ends(head, len(phrase), blank=False):
+    first = head[0]
+    if (first in _SHORT or _OPENERS.begin(head)) and _begins(head, _BEGINS, True):
+        return True
+    if (
+        first in _ANSWER_LETTERS
+        and not before.rstrip().endswith(_ASKS)
+        and _begins(head, _ANSWERS, False)
+    ):
+        return True
+    return _PLAIN_HOLDS.any(head) if head.isascii() else _HOLDS.any(head)
+
+
+def _word(head: str) -> int:
+    """How long the first word is, without the stops behind it."""
+    at, size = 0, len(head)
+    while at < size and head[at] != " ":
+        at += 1
+    while at and head[at - 1] in _STOPS:
+        at -= 1
+    return at
+
+
+def _begins(head: str, phrases: dict[str, tuple[str, ...]], blank: bool) -> bool:
+    near = phrases.get(head[0], ())
+    if head.startswith(near):  # mostly not: one call instead of one for each
+        for phrase in near:
+            if head.startswith(phrase) and _ends(head, len(phrase), blank):
                 return True
-    for phrase in _HOLDS:  # noqa: SIM110
-        if phrase in head:
-            return True
     return False
 
 
@@ -82,15 +115,20 @@ def repeats(text: str, earlier: str) -> bool:
     if abs(len(text) - len(earlier)) > _SAME_CHARS or not earlier:
         return False
     words = _plain(text)
-    size = sum(1 if char < chr(_LETTERS) else 2 for char in words[:_SAME_CHARS])
+    size = 0
+    for char in words[:_SAME_CHARS]:
+        size += 1 if ord(char) < _LETTERS else 2
     return size >= _SAME_CHARS and words == _plain(earlier)
 
 
 def _plain(text: str) -> str:
+    said = plain(text)
+    if said is not None:
+        return said
     return " ".join(text.replace("\u2019", "'").lower().split())
 
 
-def _ends(head: str, at: int, *, blank: bool) -> bool:
+def _ends(head: str, at: int, blank: bool) -> bool:
     """Whether the words end there. ``blank``: a blank is enough; else something must divide."""
     if at >= len(head):
         return True

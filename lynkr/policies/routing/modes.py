@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from lynkr._native.phrases import Phrases
 from lynkr._native.spans import CALL, OTHER, RESULT, TEXT, Layout
 from lynkr.policies.routing.results import token_of
 
@@ -23,6 +24,7 @@ _SYSTEM_BYTES, _SYSTEM_TEXTS = 4096, 4
 _SUMMARY_MESSAGES = 64  # Codex puts the asks that it kept before its summary
 _SYSTEMS = (b"system", b"developer")
 _REMINDER, _REMINDER_END = b"<system-reminder>", b"</system-reminder>"
+_LAST = ord(">")
 _ENVELOPES = tuple(
     (b"<%b>" % name, b"</%b>" % name)
     for name in (
@@ -71,10 +73,12 @@ _MARK = re.compile(
     + rb")",
     re.IGNORECASE,
 )
+_PHRASES = Phrases([token.decode() for token in _PLANS], fold=True)
 _PLANS_LOWER = {token.lower(): plans for token, plans in _PLANS.items()}
 _SYSTEM = tuple((token_of(row.phrase), row.plans) for row in MODES if row.where == "system")
 _TOOLS = {row.name.encode(): row.plans for row in _TABLE.tool}
-_SUMMARY = tuple(token_of(row.begins) for row in SUMMARIES)
+_SHORTEST, _LONGEST = min(map(len, _TOOLS)), max(map(len, _TOOLS))  # most names are shorter
+_SUMMARY = Phrases([token_of(row.begins).decode() for row in SUMMARIES])
 
 
 def planning(body: bytes, layout: Layout) -> bool:
@@ -82,8 +86,10 @@ def planning(body: bytes, layout: Layout) -> bool:
     left = _ALL_BYTES
     for at in range(len(messages) - 1, max(-1, len(messages) - 1 - _MESSAGES), -1):
         message = messages[at]
-        system = message.role in _SYSTEMS
-        theirs = system or message.role == b"user"
+        role = message.role
+        theirs = role == b"user"
+        system = not theirs and role != b"assistant" and role in _SYSTEMS
+        theirs = theirs or system
         for index in range(message.first + message.count - 1, message.first - 1, -1):
             block = blocks[index]
             kind = block.kind
@@ -95,12 +101,21 @@ def planning(body: bytes, layout: Layout) -> bool:
                         return found == 1
             elif kind == RESULT:
                 end = block.text_end
-                if block.text_start >= 0 and body.endswith(_REMINDER_END, 0, end - 1):
+                if (
+                    block.text_start >= 0
+                    and body[end - 2] == _LAST
+                    and body.endswith(_REMINDER_END, 0, end - 1)
+                ):
                     start = max(block.text_start, end - _TAIL_BYTES)
                     found = _mark(body, max(start, body.rfind(_REMINDER, start, end)), end, False)
                     if found >= 0:
                         return found == 1
-            elif kind == CALL and block.name in _TOOLS and _went_well(layout, index):
+            elif (
+                kind == CALL
+                and _SHORTEST <= len(block.name) <= _LONGEST
+                and block.name in _TOOLS
+                and _went_well(layout, index)
+            ):
                 return _TOOLS[block.name]
     for start, end in _system_texts(layout):
         for token, plans in _SYSTEM:
@@ -114,7 +129,7 @@ def _mark(body: bytes, start: int, end: int, system: bool) -> int:
     if end - start > _HEAD_BYTES + _TAIL_BYTES:
         found = _mark(body, end - _TAIL_BYTES, end, system)
         return found if found >= 0 else _mark(body, start, start + _HEAD_BYTES, system)
-    if body.find(_WORD, start, end) < 0:
+    if not _PHRASES.any_between(body, start, end) or body.find(_WORD, start, end) < 0:
         return -1
     last = -1
     for mark in _MARK.finditer(body, start, end):
@@ -166,7 +181,9 @@ def _system_texts(layout: Layout) -> list[tuple[int, int]]:
 
 def compacted(body: bytes, layout: Layout) -> bool:
     blocks = layout.blocks
-    for message in layout.message_list[:_SUMMARY_MESSAGES]:
+    messages = layout.message_list
+    for at in range(min(len(messages), _SUMMARY_MESSAGES)):
+        message = messages[at]
         if message.role != b"user" and message.kind in (b"", b"message"):
             continue
         for index in range(message.first, message.first + message.count):
@@ -178,6 +195,6 @@ def compacted(body: bytes, layout: Layout) -> bool:
                 start = block.text_start + 1
                 while body.startswith(_BLANKS, start):
                     start += 2
-                if body.startswith(_SUMMARY, start):
+                if _SUMMARY.begin_between(body, start, len(body)):
                     return True
     return False

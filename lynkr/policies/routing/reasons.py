@@ -6,11 +6,15 @@ of a text they name no more than the word of the gateway's lists that matched it
 
 from __future__ import annotations
 
-from lynkr.policies.difficulty.score import OTHER, contributions, scorer
+import functools
+
+from lynkr.policies.difficulty.score import leading, scorer
 from lynkr.policies.routing.facts import TIERS, Floor, Pin, Score, Switch
 
 LENGTH_MAX = 200
 _NAMED = 3  # parts named of a score: two dimensions at least
+_MOST = 100  # points; such scores are written once, as each decision says its own
+_WHOLE = tuple(f"{number}" for number in range(_MOST + 1))
 
 
 def sentence(text: str) -> str:
@@ -36,18 +40,25 @@ def measured(score: Score | None) -> str:
         return "nothing was said that could be measured"
     if score.basis == "closing":
         return "nothing is asked any more"
-    bands = "/".join(f"{band:.0f}" for band in scorer().fitted.bands)
     of = " of what was proposed" if score.basis == "proposal" else ""
-    # What many small signs of the wording add up to has no name that would explain anything.
-    parts = [part for part in contributions(score) if part[0] != OTHER][:_NAMED]
-    named = ", ".join(f"{name} {points:+.0f}" for name, points in parts if round(points))
-    made = f"; most from {named}" if named else ""
-    return f"score {score.value:.0f}{of} in bands {bands}{made}"
+    named = leading(score, _NAMED)
+    most = f"; most from {named}" if named else ""
+    return f"score {_whole(score.value)}{of} in bands {_bands(scorer().fitted.bands)}{most}"
+
+
+def _whole(value: float) -> str:
+    """``{value:.0f}``."""
+    return _WHOLE[round(value)] if 0.0 < value <= _MOST else f"{value:.0f}"
+
+
+@functools.cache
+def _bands(bands: tuple[float, float, float]) -> str:
+    return "/".join([f"{band:.0f}" for band in bands])
 
 
 def floored(floor: Floor | None, score: Score | None) -> str:
     """A rule over the score; ``None`` is plan mode's."""
-    over = f" over score {score.value:.0f}" if score is not None else ""
+    over = f" over score {_whole(score.value)}" if score is not None else ""
     if floor is None:
         return f"plan mode{over}"
     word = f" ({_word(floor)})" if floor.word else ""
@@ -82,12 +93,16 @@ def by_score(score: Score | None, least: int = -1) -> str:
     ask."""
     if score is None or score.basis == "closing":
         return ""
-    bands = scorer().fitted.bands
+    return _beside(score.tier, max(least, 0), scorer().fitted.bands)
+
+
+@functools.cache
+def _beside(tier: int, least: int, bands: tuple[float, float, float]) -> str:
     said = []
-    if score.tier < len(bands):
-        said.append(f"{TIERS[score.tier + 1]} from score {bands[score.tier]:.0f}")
-    if score.tier > max(least, 0):
-        said.append(f"{TIERS[score.tier - 1]} below {bands[score.tier - 1]:.0f}")
+    if tier < len(bands):
+        said.append(f"{TIERS[tier + 1]} from score {bands[tier]:.0f}")
+    if tier > least:
+        said.append(f"{TIERS[tier - 1]} below {bands[tier - 1]:.0f}")
     return ", ".join(said)
 
 

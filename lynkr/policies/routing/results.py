@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from lynkr._native.phrases import Phrases
 from lynkr._native.spans import Block, string_token
 
 FINE, USER, ERROR, INVALID, EDIT = "", "user", "error", "invalid", "edit"
@@ -24,6 +25,7 @@ _BEFORE = re.compile(
     rb"|(?:ERROR|Error|error):|Exit code \d{1,3}|Chunk ID:[^\\]{0,80}|Wall time:?[^\\]{0,80}"
     rb"|Process exited with code \d{1,3}|Original token count:[^\\]{0,40}|Output:)*"
 )
+_FIRSTS = b"\\ <[TEeCWPO"  # what one of them begins with
 _REFUSED = re.compile(rb"(?:\\[nrt]|[ ]|<tool_use_error>|<error>|\[ERROR\])*")
 _UNSUCCESSFUL = (rb"\"success\":false", rb"\"success\": false")
 _ESCAPES = ((rb"\u003c", b"<"), (rb"\u003e", b">"), (rb"\u0026", b"&"), (rb"\u0027", b"'"))
@@ -67,7 +69,7 @@ _PHRASES = tuple(
         key=lambda row: -len(row[0]),
     )
 )
-_TOKENS = tuple(token for token, _, _ in _PHRASES)
+_BEGINS = Phrases([token.decode() for token, _, _ in _PHRASES])
 _OF_EDITS = tuple(token for token, what, _ in _PHRASES if what == EDIT)
 _EDITS = frozenset(name.encode() for name in _TABLE.tools.edits)
 _SHELLS = frozenset(name.encode() for name in _TABLE.tools.shells)
@@ -77,7 +79,14 @@ _COMMANDS = tuple(name.encode() for name in _TABLE.tools.edit_commands)
 
 def short_name(call: Block | None) -> bytes:
     """A tool's name without its server's; b"" if the call is not told any more."""
-    return b"" if call is None else call.name.rpartition(b"__")[2]
+    if call is None:
+        return b""
+    return call.name.rpartition(b"__")[2] if b"__" in call.name else call.name
+
+
+def may_edit(name: bytes) -> bool:
+    """Whether calls of a tool, by its short name, can be changes of files."""
+    return name in _EDITS or name in _SHELLS
 
 
 def edits_files(body: bytes, call: Block | None, name: bytes) -> bool:
@@ -98,13 +107,12 @@ def edits_files(body: bytes, call: Block | None, name: bytes) -> bool:
     return False
 
 
-def came_to(body: bytes, result: Block, name: bytes, *, edit: bool) -> str:
+def came_to(body: bytes, result: Block, name: bytes, edit: bool) -> str:
     """FINE, or what kind of failure a result tells of. ``edit``: the call was to change files."""
     head = _head(body, result)
     shell = name in _SHELLS
-    before = (_REFUSED if shell and not edit else _BEFORE).match(head)
-    at = before.end() if before is not None else 0
-    if head.startswith(_TOKENS, at):
+    at = _behind_marks(head, shell and not edit)
+    if _BEGINS.begin_between(head, at, len(head)):
         for token, what, shells in _PHRASES:
             if head.startswith(token, at) and (shells or edit or not shell):
                 return what
@@ -115,6 +123,14 @@ def came_to(body: bytes, result: Block, name: bytes, *, edit: bool) -> str:
     if (result.is_error and not shell) or head.find(_UNSUCCESSFUL[0]) >= 0:
         return EDIT if edit else ERROR
     return FINE
+
+
+def _behind_marks(head: bytes, refused: bool) -> int:
+    """Where a result's own words begin. ``refused``: behind what a client says of a command."""
+    if not head or head[0] not in _FIRSTS:
+        return 0
+    found = (_REFUSED if refused else _BEFORE).match(head)
+    return found.end() if found is not None else 0
 
 
 def _head(body: bytes, result: Block) -> bytes:

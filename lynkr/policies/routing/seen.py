@@ -24,7 +24,15 @@ from lynkr.policies.routing.asked import Asked, asked, peeled
 from lynkr.policies.routing.complaints import complains, repeats
 from lynkr.policies.routing.facts import Ask, Seen
 from lynkr.policies.routing.modes import compacted, planning
-from lynkr.policies.routing.results import FINE, INVALID, USER, came_to, edits_files, short_name
+from lynkr.policies.routing.results import (
+    FINE,
+    INVALID,
+    USER,
+    came_to,
+    edits_files,
+    may_edit,
+    short_name,
+)
 
 # Bytes of a request for one token: requests of coding tools measured 4.0 (125 KB, 31,000 tokens).
 TOKEN_BYTES = 4
@@ -65,34 +73,31 @@ def _seen(body: bytes, layout: Layout, side: str, said: Asked) -> Seen:
     counted = _counted(body, layout, said.at)
     outcomes = _outcomes(body, layout, replied, said.before if typed else said.at)
     images = counted[2]
-    return Seen(
-        side=side,
-        typed=typed,
-        turns=counted[0],
-        messages=len(messages),
-        tools=len(layout.tool_list) or _additional(body, layout),
-        calls=counted[1],
-        planning=planning(body, layout),
-        compacted=compacted(body, layout),
-        images=images > 0,
-        thinking=_thinking(body, layout),
-        structured=_structured(body, layout),
-        output_tokens=_output_tokens(body, layout),
-        prompt_tokens=(len(body) - counted[3]) // TOKEN_BYTES + images * IMAGE_TOKENS,
-        results=outcomes[0],
-        errors=outcomes[1],
-        invalid=outcomes[2],
-        edits=outcomes[3],
-        edit_failures=outcomes[4],
-        errors_in_row=outcomes[5],
-        edit_failures_in_row=outcomes[6],
-        loops=_loops(body, layout, said.before if typed else said.at),
-        retried=typed
+    retried = (
+        typed
         and replied >= 0
         and (
             complains(ask.text, ask.before)
             or bool(ask.earlier and repeats(ask.text, ask.earlier[0]))
-        ),
+        )
+    )
+    return Seen(  # in the order of its fields: names cost 2 us where the caches are cold
+        side,
+        typed,
+        counted[0],  # turns
+        len(messages),
+        len(layout.tool_list) or _additional(body, layout),
+        counted[1],  # calls
+        planning(body, layout),
+        compacted(body, layout),
+        images > 0,
+        _thinking(body, layout),
+        _structured(body, layout),
+        _output_tokens(body, layout),
+        (len(body) - counted[3]) // TOKEN_BYTES + images * IMAGE_TOKENS,
+        *outcomes,  # results to edit_failures_in_row
+        _loops(body, layout, said.before if typed else said.at),
+        retried,
     )
 
 
@@ -181,6 +186,8 @@ def _outcomes(
     results = errors = invalid = edits = failed = 0
     row = edit_row = looked_at = 0
     in_row = in_edit_row = True
+    known = name = b""  # a tool is mostly called many times: its name, and what is known of it
+    edit = editing = False
     for at in range(len(blocks) - 1, -1, -1):
         block = blocks[at]
         fresh = block.message > replied
@@ -192,11 +199,16 @@ def _outcomes(
             continue
         looked_at += 1
         call = _call_of(blocks, at, block.call_id)
-        name = short_name(call)
-        edit = edits_files(body, call, name)
+        if call is None:
+            name, edit = b"", False
+        else:
+            if call.name != known or not name:
+                known, name = call.name, short_name(call)
+                editing = may_edit(name)
+            edit = editing and edits_files(body, call, name)
         if not (fresh or in_row or edit):
             continue
-        what = came_to(body, block, name, edit=edit)
+        what = came_to(body, block, name, edit)
         edit = edit or what == "edit"
         bad = what not in (FINE, USER)
         if fresh:

@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from lynkr.policies.routing import ladder, reasons
 from lynkr.policies.routing.facts import (
     COMPLEX,
@@ -64,7 +66,7 @@ class Decision(NamedTuple):
     place: int
 
 
-class _Demand(NamedTuple):
+class _Demand(msgspec.Struct, frozen=True):
     """What an ask demands by itself."""
 
     tier: int
@@ -74,7 +76,7 @@ class _Demand(NamedTuple):
     least: int  # what floors and plan mode do not leave it below; -1: there are none
 
 
-class _Aim(NamedTuple):
+class _Aim(msgspec.Struct, frozen=True):
     """A decision before the guards have had their say."""
 
     tier: int
@@ -215,7 +217,8 @@ def _new_words(
         return _raised(pin, why, seen, now_s, offers, kept_s)
     if reach.tier > pin.tier:
         switch = _considered(pin, reach.tier, seen, now_s, offers, kept_s)
-        return _new(score, reach, pin.tier)._replace(raised=pin.raised, switch=switch)
+        aim = _new(score, reach, pin.tier)
+        return msgspec.structs.replace(aim, raised=pin.raised, switch=switch)
     switch = _considered(pin, demand.tier, seen, now_s, offers, kept_s)
     point = ""
     if demand.tier < pin.tier:
@@ -287,7 +290,7 @@ def _side(
             reason = f"{TIERS[pin.tier]}: {what}, where its conversation is"
             return _Aim(pin.tier, "side", reason, "")
         aim = _new(score, _demand(score, seen, policy))
-        return aim._replace(rule="side", reason=f"{aim.reason} ({what})")
+        return msgspec.structs.replace(aim, rule="side", reason=f"{aim.reason} ({what})")
     if pin is not None and 0 < CARRIES * pin.prompt_tokens <= seen.prompt_tokens:
         switch = _considered(pin, tier, seen, now_s, offers, kept_s, 0)
         if switch is not None and not switch.pays:

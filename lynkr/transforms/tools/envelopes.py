@@ -120,23 +120,37 @@ def whose(tag: str) -> str:
 
 
 # A whole turn that only the client can have written: side requests, compactions, what they left.
+# The words that each begins with, and the pattern of what follows them.
+_TURNS = (
+    ("[SUGGESTION MODE", r"\b"),
+    ("CRITICAL: Respond with TEXT ONLY", r"\b"),
+    ("You are performing a CONTEXT CHECKPOINT COMPACTION", r"\b"),
+    ("Your task is to create a detailed summary of the conversation so far", r"\b"),
+    ("This session is being continued from a previous conversation", r"\b"),
+    ("Another language model started to solve this problem and produced a summary", r"\b"),
+    ("I spoke to you previously about a number of things.\n", ""),
+    ("Base directory for this skill: ", ""),
+    ("Stop hook feedback:\n", ""),
+    ("Tool loaded.", r"\s*$"),
+    ("Continue if you have next steps, or stop and ask for clarification", r"\b"),
+    ("Called the ", r"\w+ tool with the following input: "),
+    ("<path>", r"[^<]*</path>\s*<type>\w+</type>"),
+    ("The following tool was executed by the user", r"\s*$"),
+    ("What did we do so far?", r"\s*$"),
+    ("[ERROR] You did not use a tool in your previous response", r"\b"),
+    ("[NOTE] Some previous conversation history with the user has been removed", r"\b"),
+    ("This is the Gemini CLI. We are setting up the context for our chat.", ""),
+    ("I have *added these files to the chat*", ""),
+    ("Here are summaries of some files present in my git", ""),
+    ("I switched to a new code base. Please don't consider the above files", ""),
+    ("# Fix any errors below, if possible.", ""),
+)
+_FAILED_EDITS = r"# \d+ SEARCH/REPLACE blocks? failed to match!"
+TURN_BEGINS = tuple(begin for begin, _ in _TURNS)  # of every turn that does not begin with "#"
 TURN = re.compile(
-    r"\s*(?:\[SUGGESTION MODE\b|CRITICAL: Respond with TEXT ONLY\b"
-    r"|You are performing a CONTEXT CHECKPOINT COMPACTION\b"
-    r"|Your task is to create a detailed summary of the conversation so far\b"
-    r"|This session is being continued from a previous conversation\b"
-    r"|Another language model started to solve this problem and produced a summary\b"
-    r"|I spoke to you previously about a number of things\.\n"
-    r"|Base directory for this skill: |Stop hook feedback:\n|Tool loaded\.\s*$"
-    r"|Continue if you have next steps, or stop and ask for clarification\b"
-    r"|Called the \w+ tool with the following input: |<path>[^<]*</path>\s*<type>\w+</type>"
-    r"|The following tool was executed by the user\s*$|What did we do so far\?\s*$"
-    r"|\[ERROR\] You did not use a tool in your previous response\b"
-    r"|\[NOTE\] Some previous conversation history with the user has been removed\b"
-    r"|This is the Gemini CLI\. We are setting up the context for our chat\."
-    r"|I have \*added these files to the chat\*|Here are summaries of some files present in my git"
-    r"|I switched to a new code base\. Please don't consider the above files"
-    r"|# (?:\d+ SEARCH/REPLACE blocks? failed to match!|Fix any errors below, if possible\.))"
+    r"\s*(?:"
+    + "|".join([*(re.escape(begin) + rest for begin, rest in _TURNS), _FAILED_EDITS])
+    + ")"
 )
 # Beginning of a text that is a tool's result: Cline and its kin without native tools.
 ANSWERED = re.compile(r"\[[a-z]\w{0,60}(?: for '[^\n]{0,4000}')?\] Result:")

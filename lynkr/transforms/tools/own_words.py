@@ -11,6 +11,7 @@ Everything here is linear in the length of the text, whatever is in it.
 
 from __future__ import annotations
 
+from lynkr._native.phrases import Phrases
 from lynkr.transforms.tools.envelopes import (
     ANYWHERE,
     ANYWHERE_TOKENS,
@@ -26,20 +27,36 @@ from lynkr.transforms.tools.envelopes import (
     REQUEST,
     TAG,
     TURN,
+    TURN_BEGINS,
     USER,
     whose,
 )
 
 _NESTED = 16  # envelopes in one: beyond these, some are only talked about
 _ROUNDS = 4  # an envelope that is cut may bring another one to the edge
+# What is cut, by what is in each of it: looked for in one pass, as most texts have none of it.
+_BRACKET = "["  # too short for that
+_TOKENS = [token for token, _, _ in LINES if token != _BRACKET]
+_BOUNDS = [first for first, _ in BETWEEN]
+_PHRASES = Phrases([*_TOKENS, *_BOUNDS, *ANYWHERE_TOKENS, *IDE_HEADS], singles=b"<[")
+_BIT = {token: 1 << number for number, token in enumerate(_TOKENS)}
+_BIT[_BRACKET] = 1 << 64
+_ROWS = tuple((_BIT[token], token, reach, line) for token, reach, line in LINES)
+_BETWEEN_BITS = ((1 << len(_BOUNDS)) - 1) << len(_TOKENS)
+_TURN_BEGINS = Phrases(list(TURN_BEGINS))
+_ANYWHERE_BITS = ((1 << len(ANYWHERE_TOKENS)) - 1) << len(_TOKENS) + len(_BOUNDS)
 
 Span = tuple[int, int]
 
 
 def own_words(text: str) -> str:
     """The text without the client's envelopes, stripped; "" if nothing of it is the user's."""
-    if TURN.match(text):
+    if _turn(text):
         return ""
+    if not _PHRASES.any(text):  # as in most texts: nothing below finds anything
+        if text and not (text[0].isspace() or text[-1].isspace()):
+            return text
+        return text.strip()
     if "<" in text:
         text = _unwrapped(text)
     text = text.strip()
@@ -53,7 +70,18 @@ def own_words(text: str) -> str:
             text = _without_edges(text).strip()
         if text == before:
             break
-    return "" if TURN.match(text) else text
+    return "" if _turn(text) else text
+
+
+def _turn(text: str) -> bool:
+    """Whether only the client can have written all of it: ``TURN``, which most texts do not get
+    to see, as they begin otherwise."""
+    at, size = 0, len(text)
+    while at < size and text[at].isspace():
+        at += 1
+    if at == size or not (text[at] == "#" or _TURN_BEGINS.begin(text, at)):
+        return False
+    return TURN.match(text) is not None
 
 
 def of_wrappers(text: str) -> str:
@@ -148,16 +176,20 @@ def _count(text: str, name: str, start: int, end: int) -> int:
 
 
 def _without_lines(text: str) -> str:
-    for first, last in BETWEEN:
-        at = text.find(first)
-        end = text.find(last, at + 1) if at >= 0 else -1
-        if end >= 0:
-            text = text[:at] + text[end + len(last) :]
-    bracket = "[" in text
-    for token, reach, line in LINES:
-        at = text.find(token) if bracket or token[0] != "[" else -1
-        if at < 0:
+    marks = _marks(text)
+    if not marks:
+        return text
+    if marks & _BETWEEN_BITS:
+        for first, last in BETWEEN:
+            at = text.find(first)
+            end = text.find(last, at + 1) if at >= 0 else -1
+            if end >= 0:
+                text = text[:at] + text[end + len(last) :]
+        marks = _marks(text)
+    for bit, token, reach, line in _ROWS:
+        if not marks & bit:
             continue
+        at = text.find(token)
         kept: list[str] = []
         done = 0
         while at >= 0:
@@ -171,9 +203,21 @@ def _without_lines(text: str) -> str:
             at = text.find(token, after)
         if done:
             text = "".join(kept) + text[done:]
-    if bracket and any(token in text for token in ANYWHERE_TOKENS):
+            marks = _marks(text)
+    if marks & _ANYWHERE_BITS:
         text = ANYWHERE.sub("", text)
     return text
+
+
+def _marks(text: str) -> int:
+    """A bit for each of the phrases in a text, and for a line that begins with a bracket."""
+    marks = _PHRASES.which(text)
+    at = text.find(_BRACKET)
+    while at >= 0:
+        if not at or text[at - 1] == "\n":
+            return marks | _BIT[_BRACKET]
+        at = text.find(_BRACKET, at + 1)
+    return marks
 
 
 def _without_edges(text: str) -> str:

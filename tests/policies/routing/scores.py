@@ -22,9 +22,9 @@ NONE = CacheRules(style="none")
 def fix_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reasons speak of ``BANDS`` and of two dimensions, however the score is fitted."""
     fitted = SimpleNamespace(fitted=SimpleNamespace(bands=BANDS))
-    parts = [("code_generation", 12.2), ("technical_depth", 7.4), ("ambiguity", -3.0)]
+    parts = "code_generation +12, technical_depth +7, ambiguity -3"
     monkeypatch.setattr(reasons, "scorer", lambda: fitted)
-    monkeypatch.setattr(reasons, "contributions", lambda score: parts)
+    monkeypatch.setattr(reasons, "leading", lambda score, count: parts)
 
 
 def score(value: float, *floors: Floor, basis: str = "ask") -> Score:

@@ -79,3 +79,39 @@ def test_what_is_left_has_nothing_more_to_lose(pieces: list[str]) -> None:
     """Twice is once: what is cut brings no two halves of an envelope together."""
     once = own_words("\n".join(pieces))
     assert own_words(once) == once
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "This session is being continued from a previous conversation that ran out of context.",
+        "Tool loaded.\n",
+        "Called the Read tool with the following input: {}",
+        "<path>a.py</path>\n<type>file</type>",
+        "# 3 SEARCH/REPLACE blocks failed to match!",
+        "# Fix any errors below, if possible.",
+        "\n \u3000What did we do so far?\n",
+    ],
+)
+def test_a_turn_that_only_a_client_writes_is_nobodys_words(turn: str) -> None:
+    assert own_words(turn) == ""
+    assert own_words(f"why: {turn}") != ""
+
+
+@pytest.mark.parametrize(
+    "filler", ["a word ", "mot \u00e9t\u00e9 ", "\u8bcd\u8bed ", "\U0001f525 "]
+)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[SYSTEM NOTICE] Rotate the keys.",
+        "system notice: rotate the keys.",
+        "PostToolUse:Edit hook error: exit code 2",
+        "[Image #2]",
+    ],
+)
+def test_a_clients_line_is_found_wherever_it_stands_in_a_long_text(filler: str, line: str) -> None:
+    before, after = (filler * 500).strip(), (filler * 300).strip()
+    for begin in range(8):
+        said = before + "x" * begin
+        assert own_words(f"{said}\n{line}\n{after}") == f"{said}\n\n{after}"
