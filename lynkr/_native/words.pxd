@@ -29,6 +29,7 @@ cdef class Row:
     cpdef put(self, str word, long bits)
     cpdef comma(self)
     cpdef stop(self, bint question)
+    cpdef long union(self) noexcept
     cpdef long bits(self, Py_ssize_t at) noexcept
     cpdef int after(self, Py_ssize_t at) noexcept
     cdef Pair* _pair(self, Py_ssize_t at) noexcept

@@ -145,6 +145,14 @@ cdef class Row:
         self.asked.append(question)
         self.sentence += 1
 
+    cpdef long union(self) noexcept:
+        """The bits of all words together."""
+        cdef uint64_t found = 0
+        cdef Py_ssize_t at
+        for at in range(self.count):
+            found |= self.cells[at].bits
+        return found
+
     cpdef long bits(self, Py_ssize_t at) noexcept:
         """What the lexicon says of the word at a place; 0 beyond the last one."""
         return self.cells[at].bits if 0 <= at < self.count else 0

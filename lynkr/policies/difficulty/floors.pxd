@@ -2,7 +2,7 @@
 cimport cython
 
 cdef long _FORCE, _THOUGHT, _HELPER, _AUTO, _LASTING, _PROTECTED, _STRONG, _READING, _WORK
-cdef long _DANGER, _PROD, _COSMETIC, _UNIT, _TESTS, _WRITE, _ASKS, _HARD_CHANGE
+cdef long _DANGER, _PROD, _COSMETIC, _UNIT, _TESTS, _WRITE, _ASKS, _HARD_CHANGE, _LOOKING
 
 @cython.locals(mask=long)
 cpdef tuple floors(reading)
@@ -24,6 +24,9 @@ cdef str _risk(reading)
                asked=list)
 cdef str _sentence_risk(reading, list hits, Py_ssize_t first, Py_ssize_t last, long sentence,
                         long mask)
+
+@cython.locals(words=list, hit=tuple, index=Py_ssize_t)
+cdef bint _goes_on(reading, list hits, Py_ssize_t first, Py_ssize_t last)
 
 @cython.locals(begin=long, words=list)
 cdef bint _asks_for(reading, long at)

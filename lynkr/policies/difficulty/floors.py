@@ -43,6 +43,7 @@ from lynkr.policies.routing.facts import COMPLEX, REASONING, Floor
 # Numbers of C when compiled, by ``floors.pxd``.
 _FORCE, _THOUGHT, _HELPER, _AUTO, _LASTING = FORCE, THOUGHT, HELPER, AUTO, LASTING
 _DANGER, _PROD, _COSMETIC, _UNIT, _TESTS, _WRITE = DANGER, PROD, COSMETIC, UNIT, TESTS, WRITE
+_LOOKING = LOOKUP
 _ASKS = FACTOID | HOWTO | EXPLAIN
 _PROTECTED = AUTH | PAY | DATA | INFRA | SECRET
 _STRONG = EDIT | FIX | REFACTOR | MIGRATE | DANGER
@@ -56,6 +57,7 @@ _ASKING_FOR = frozenset(
     ("can", "could", "would", "will", "please", "kannst", "könntest", "würdest")
 )
 _ASKING_FOR_REACH = 6  # words before the verb that may say so
+_AND = frozenset(("and", "then", "und", "et", "y", "e", "en", "och", "i", "и", "ve", "và"))
 # Folders and files whose change is one of what they protect, and what shows that it is not.
 _GUARDED = frozenset(
     (
@@ -189,6 +191,8 @@ def _sentence_risk(
         hit = hits[index]
         at, bits = hit[0], hit[2]
         reads = bits & _READING and not bits & (_STRONG | _WRITE)
+        if reads and bits & _LOOKING and _goes_on(reading, hits, index + 1, last):
+            reads = False
         if reads and verb < 0 and weak_verb < 0 and not _asks_for(reading, at):
             return ""
         if verb < 0 and bits & _STRONG and not bits & _PROTECTED:  # "migration" is no verb
@@ -223,6 +227,16 @@ def _sentence_risk(
     if mask & _HARD_CHANGE or objects > 1 or verb >= 0:
         return named
     return ""
+
+
+def _goes_on(reading: Reading, hits: list[Hit], first: int, last: int) -> bool:
+    """Whether what was looked for is then changed: "find the bug and fix it"."""
+    words = reading.words
+    for index in range(first, last):
+        hit = hits[index]
+        if hit[2] & _STRONG and hit[0] > 0 and words[hit[0] - 1] in _AND:
+            return True
+    return False
 
 
 def _asks_for(reading: Reading, at: int) -> bool:

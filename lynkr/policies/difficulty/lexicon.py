@@ -42,6 +42,7 @@ WRITE, EDIT, FIX, REFACTOR = BIT["write"], BIT["edit"], BIT["fix"], BIT["refacto
 MIGRATE, DANGER, RUN, DESIGN = BIT["migrate"], BIT["danger"], BIT["run"], BIT["design"]
 ANALYSE, AUDIT, PROVE = BIT["analyse"], BIT["audit"], BIT["prove"]
 WHOLE, SMALL, COSMETIC, UNIT = BIT["whole"], BIT["small"], BIT["cosmetic"], BIT["unit"]
+PART, CODE = BIT["part"], BIT["code"]
 TESTS, HELPER, FILE, PROD = BIT["tests"], BIT["helper"], BIT["file"], BIT["prod"]
 AUTH, PAY, DATA, INFRA, SECRET = (
     BIT["auth"],
@@ -53,6 +54,9 @@ AUTH, PAY, DATA, INFRA, SECRET = (
 AUTO, NEGATION, BUT, FORCE = BIT["auto"], BIT["negation"], BIT["but"], BIT["force"]
 AUXILIARY, THOUGHT = BIT["auxiliary"], BIT["thought"]
 OPENER, LASTING = BIT["opener"], BIT["lasting"]
+# Of one word or pair: it negates what stands before it. No class of its own, as bits are few; a
+# negation is never an auxiliary verb.
+UNTOUCHED = NEGATION | AUXILIARY
 # Not classes, but marks of what is looked up: a phrase begins with this word, and with the word
 # after it; one begins with a gap or a stem as its second word; longer ones begin with these two;
 # languages differ; no English word.
@@ -66,6 +70,8 @@ assert len(CLASSES) + _MARKS < 64
 
 WITHIN = frozenset(("zh", "ja", "ko", "th", "ar", "hi"))  # looked for inside of words
 STEM_MIN = 4  # characters that a stem has at least, and by which it is found
+# Articles, pronouns, "and": what an enumeration may go on with.
+SMALL_ONES = frozenset(SMALL_WORDS) | {word for word in KINDS if KINDS[word] & STOP}
 GAP = 3  # words that "~" in a phrase stands for at most
 
 EDGES = ".,;:!?()[]{}<>\"'*…¡¿“”„«»‘’|~—–-、，。；：！？（）「」『』؟،।"
@@ -255,7 +261,7 @@ def _by_start(found: dict[str, int], size: int, into: dict[str, tuple[Any, ...]]
 def _load() -> None:
     builder = _Builder()
     for name, languages in _read("words.toml").items():
-        bits = BIT[name] if name != "none" else 0
+        bits = UNTOUCHED if name == "untouched" else BIT[name] if name != "none" else 0
         for language, text in languages.items():
             for said in _listed(text):
                 builder.add(said, language, bits)

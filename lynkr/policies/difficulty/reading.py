@@ -2,8 +2,9 @@
 """An ask read once: which classes of words stand in it, where, and what surrounds them.
 
 What is quoted or pasted (quotation marks, code, logs) is not what the user says: it is measured by
-its size, and searched for paths, never for words. A negation cancels what follows it in its clause.
-Nothing here judges; ``dimensions`` and ``floors`` do.
+its size, and searched for paths, never for words. A negation cancels what follows it in its clause,
+and on through an enumeration; "alone" and its like, what stands before them. Nothing here judges;
+``dimensions`` and ``floors`` do.
 """
 
 from __future__ import annotations
@@ -16,27 +17,50 @@ from lynkr._native.lexicon import has_far_letters
 from lynkr._native.words import CHUNK, END, Row, Walk
 from lynkr.policies.difficulty.lexicon import (
     ASKS,
+    AUTH,
     AUXILIARY,
     BUT,
     BY_LANGUAGE,
     CLASSES,
+    CODE,
     COMMAS,
+    DANGER,
+    DATA,
     DIFFERS,
+    EDIT,
     EVERY,
+    EXPLAIN,
     FACTOID,
+    FIX,
     FOREIGN,
     GAP,
     HELD,
+    HOWTO,
+    INFRA,
     INSIDE,
     LEXICON,
     LONGER,
+    LOOKUP,
     LOOSE,
+    MIGRATE,
     NEGATION,
     OPENER,
     OPENS,
+    PART,
+    PAY,
     PHRASES,
+    PROD,
+    REFACTOR,
+    REWRITE,
+    RUN,
+    SECRET,
+    SMALL_ONES,
     STOPS,
+    TESTS,
+    UNIT,
+    UNTOUCHED,
     WORDS,
+    WRITE,
     held,
     language_of,
 )
@@ -47,6 +71,7 @@ from lynkr.policies.difficulty.quotes import PATHS_MAX, is_path, own_text
 CHARS_MAX, _TAIL_CHARS = 5120, 1536
 OWN_MAX, _OWN_TAIL = 1792, 640
 _NEGATED_WORDS = 8  # that a negation reaches at most
+_LEFT_WORDS = 16  # before "alone" that it may be about
 _HITS_MAX = 240  # of one text that are kept with their places
 _OPENING_WORDS = 5  # that tell what kind of sentence begins
 _ITEM_WORDS = 5  # between two commas of an enumeration, at most
@@ -56,6 +81,18 @@ _DONE = [[word] for word in ("a", "an", "the", "this", "that", "it", "another", 
 _LEADING = frozenset(
     ("and", "so", "ok", "okay", "hey", "hi", "und", "et", "y", "e", "en", "а", "и")
 )
+_KEEPING = frozenset(
+    (
+        *("leave", "leaving", "leaves", "keep", "keeping", "lass", "lasse", "lassen", "behalte"),
+        *("laisse", "laissez", "laisser", "garde", "deja", "dejar", "deje", "mantén", "mantener"),
+        *("deixe", "deixa", "mantenha", "lascia", "lasciare", "laat", "houd", "zostaw", "оставь"),
+    )
+)
+_MAY_BE_NOUNS = ("me", "ma")  # of Turkish, where the sentence goes on: "the changing of"
+_NONE_LEFT = bytearray()
+_VERBS = EDIT | FIX | REFACTOR | MIGRATE | DANGER | RUN | EXPLAIN | LOOKUP | FACTOID | HOWTO
+_VERBS |= WRITE | REWRITE
+_NOUNS = AUTH | PAY | DATA | INFRA | SECRET | PROD | TESTS | UNIT | PART | CODE
 _BY_LANGUAGE = DIFFERS | FOREIGN
 _PHRASED = OPENS | LOOSE
 _SILENT = AUXILIARY | BUT | OPENER  # they tell how other words are meant
@@ -67,7 +104,7 @@ class Reading(msgspec.Struct, frozen=True):
     """What stands in an ask. Counts are of different words, not of how often they are said."""
 
     words: list[str]  # own words in lower case, without punctuation
-    size: int  # words, where words are divided by spaces; else their number estimated
+    size: int  # words that are not negated; their number is estimated where no spaces divide them
     counts: list[int]  # by class
     mask: int  # of all classes that were met
     opening: int  # of the first words' classes
@@ -270,6 +307,46 @@ def _phrase(scan: _Scan, at: int, pair: int, loose: bool) -> str:
     return said
 
 
+def _left(row: Row, words: list[str]) -> bytearray:
+    """By word, whether it stands before one that says "not this". Empty where nothing says so."""
+    found = bytearray()
+    count = row.count
+    for at in range(count):
+        bits = row.bits(at)
+        if bits & UNTOUCHED != UNTOUCHED:
+            if not bits & NEGATION or not bits & OPENS or row.pair(at) & UNTOUCHED != UNTOUCHED:
+                continue
+        elif words[at].endswith(_MAY_BE_NOUNS) and not row.after(at) and at + 1 < count:
+            continue
+        if not found:
+            found = bytearray(count)
+        first = max(-1, at - 1 - _LEFT_WORDS)
+        for before in range(at - 1, first, -1):
+            own = row.bits(before)
+            if row.after(before) == 2 or own & BUT or words[before] in _KEEPING:
+                break
+            if own & _VERBS and not own & _NOUNS and before < at - 1:
+                break
+            found[before] = 1
+    return found
+
+
+def _listed_on(row: Row, words: list[str], at: int) -> int:
+    """The last word of what goes on after a comma as an enumeration of things; -1: none does."""
+    for place in range(at, min(row.count, at + _NEGATED_WORDS)):
+        bits = row.bits(place)
+        if bits & _NOUNS:
+            pass
+        elif place == at:
+            if words[at] not in SMALL_ONES:
+                return -1
+        elif bits & (_VERBS | BUT | AUXILIARY):
+            return -1
+        if row.after(place) or place == row.count - 1:
+            return place
+    return -1
+
+
 def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
     """Put together what was met: phrases before words, without what is negated."""
     row = scan.row
@@ -277,7 +354,7 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
     count = row.count
     hits: list[Hit] = []
     mask = opening = negated = before = 0
-    sentence = begin = kept = 0
+    sentence = begin = kept = unwanted = 0
     negated_until = -1
     covered = -1  # the end of the last phrase
     items = run = 1
@@ -290,8 +367,11 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
     hits_max, opening_words, item_words = _HITS_MAX, _OPENING_WORDS, _ITEM_WORDS
     negated_words = _NEGATED_WORDS
     negation, auxiliary, but, foreign = NEGATION, AUXILIARY, BUT, FOREIGN
+    left = _left(row, words) if row.union() & negation else _NONE_LEFT
     for at in range(count):
         bits = row.bits(at)
+        if at <= negated_until or (left and left[at]):
+            unwanted += 1
         if bits:
             word = words[at]
             if bits & by_language:
@@ -321,7 +401,7 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
                     end, phrase_bits = scan.end, scan.bits
                     if end > covered:
                         covered = end
-                    if at > negated_until:
+                    if at > negated_until and not (left and left[at]):
                         if row.first_said(said):
                             row.tally(phrase_bits)
                         mask |= phrase_bits
@@ -330,15 +410,15 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
                         if kept < hits_max:
                             hits.append((at, sentence, phrase_bits, said))
                             kept += 1
-                    if phrase_bits & negation:
+                    if phrase_bits & negation and not phrase_bits & auxiliary:
                         negated_until = end + negated_words
                     bits &= ~negation
             if bits & but:
                 negated_until = -1
-            if bits & negation and at >= covered and not before & auxiliary:
+            if bits & negation and at >= covered and not (before | bits) & auxiliary:
                 negated_until = at + negated_words
             elif bits & silent:
-                if at <= negated_until:
+                if at <= negated_until or (left and left[at]):
                     negated += 1
                 else:
                     if row.first(at):
@@ -352,13 +432,14 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
         before = bits
         after = row.after(at)
         if after:
-            negated_until = -1
+            reached = after == 1 and negated_until >= at and not bits & negation
+            negated_until = _listed_on(row, words, at + 1) if reached else -1
             before = 0
             if after == 2:
                 sentence += 1
                 begin = at + 1
                 run, last_comma = 1, -9
-            else:
+            elif negated_until < 0 and not (left and left[at]):
                 run = run + 1 if at - last_comma <= item_words or last_comma < 0 else 2
                 last_comma = at
                 if run > items:
@@ -370,7 +451,7 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
             questions += 1
     return Reading(
         words,
-        count + scan.size,
+        count + scan.size - unwanted,
         row.tallied(len(CLASSES)),
         mask,
         opening,
