@@ -39,14 +39,15 @@ cdef bytearray _left(Row row, list words)
 @cython.locals(place=Py_ssize_t, bits=long)
 cdef Py_ssize_t _listed_on(Row row, list words, Py_ssize_t at)
 
-@cython.locals(row=Row, words=list, left=bytearray, count=Py_ssize_t, hits=list, mask=long, opening=long,
+@cython.locals(row=Row, words=list, left=bytearray, unwanted=Py_ssize_t, reached=bint,
+               count=Py_ssize_t, hits=list, mask=long, opening=long,
                negated=Py_ssize_t, before=long, sentence=Py_ssize_t, begin=Py_ssize_t,
                kept=Py_ssize_t, negated_until=Py_ssize_t, covered=Py_ssize_t, items=Py_ssize_t,
                run=Py_ssize_t, last_comma=Py_ssize_t, at=Py_ssize_t, bits=long, end=Py_ssize_t,
                phrase_bits=long, word=str, said=str, masks=dict, language=str, other=long,
                every=long, phrased=long, silent=long, by_language=long, differs=long, opener=long,
                factoid=long, negation=long, auxiliary=long, but=long, foreign=long, opens=long,
-               loose=long, pair=long, after=int, reached=bint, unwanted=Py_ssize_t, asked=list, questions=Py_ssize_t,
+               loose=long, pair=long, after=int, asked=list, questions=Py_ssize_t,
                place=Py_ssize_t, hits_max=Py_ssize_t, opening_words=Py_ssize_t,
                item_words=Py_ssize_t, negated_words=Py_ssize_t)
 cdef _gather(_Scan scan, Py_ssize_t quoted, Py_ssize_t pasted, Py_ssize_t bullets)
