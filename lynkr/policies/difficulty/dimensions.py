@@ -377,7 +377,7 @@ def features(reading: Reading, ask: Ask, seen: Seen) -> tuple[float, ...]:
         1.0 if reading.sentences > 2 and last & _CLOSED and not last & _HARD_VERBS else 0.0,
         1.0 if protected and (not free or mask & _HARMLESS) else 0.0,
         1.0 if broad and _moves(reading) else 0.0,
-        1.0 if broad and mask & _UNITS and whole == 0.0 and size <= _FEW else 0.0,
+        1.0 if broad and counts[_UNIT] > counts[_PART] and not whole and size <= _FEW else 0.0,
         _story(reading),
     )
     return tuple(found)
@@ -387,7 +387,8 @@ def _moves(reading: Reading) -> bool:
     """Whether it goes from one technology, or version of it, to another; not in one file only."""
     counts = reading.counts
     ends = counts[_STACK] + (1 if reading.numbers else 0)
-    return bool(counts[_STACK] and ends > 1 and not reading.paths and not counts[_UNIT])
+    small = counts[_UNIT] > counts[_PART]  # a "cli" is both
+    return bool(counts[_STACK] and ends > 1 and not reading.paths and not small)
 
 
 def _story(reading: Reading) -> float:

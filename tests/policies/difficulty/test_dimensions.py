@@ -298,6 +298,20 @@ def test_what_was_said_before_does_not_matter() -> None:
         ("asked_about", "explain the proof", "prove it"),
         ("cosmetic_only", "change the colour", "refactor the colour"),
         ("explain_only", "explain it", "explain it and fix it"),
+        ("ported", "port the cli from perl to kotlin", "port the cli"),
+        ("ported", "upgrade rails 5 to 7", "upgrade rails in config/app.rb to 7"),
+        ("ported", "migrate the shop from vue to svelte", "is vue faster than svelte"),
+        ("unit_broad", "refactor this function", "refactor all functions"),
+        (
+            "story",
+            "Ida has 9 pears and buys twice as many. Each costs $3. How much is it in total?",
+            "Each of the 9 API calls costs 3 ms, twice as many time out. Cache the query in db.py",
+        ),
+        (
+            "story",
+            "Ida kauft 9 Birnen, jede kostet 3 Euro, und isst die Hälfte. Wie viele bleiben übrig?",
+            "wie viele Zeilen hat die Tabelle",
+        ),
     ],
 )
 def test_features_of_the_words(name: str, met: str, unmet: str) -> None:
