@@ -42,7 +42,7 @@ WRITE, EDIT, FIX, REFACTOR = BIT["write"], BIT["edit"], BIT["fix"], BIT["refacto
 MIGRATE, DANGER, RUN, DESIGN = BIT["migrate"], BIT["danger"], BIT["run"], BIT["design"]
 ANALYSE, AUDIT, PROVE = BIT["analyse"], BIT["audit"], BIT["prove"]
 WHOLE, SMALL, COSMETIC, UNIT = BIT["whole"], BIT["small"], BIT["cosmetic"], BIT["unit"]
-PART, CODE = BIT["part"], BIT["code"]
+PART, CODE, STACK, AMOUNT = BIT["part"], BIT["code"], BIT["stack"], BIT["amount"]
 TESTS, HELPER, FILE, PROD = BIT["tests"], BIT["helper"], BIT["file"], BIT["prod"]
 AUTH, PAY, DATA, INFRA, SECRET = (
     BIT["auth"],

@@ -33,13 +33,14 @@ cdef str _phrase(_Scan scan, Py_ssize_t at, long pair, bint loose)
 cdef long _VERBS, _NOUNS
 
 @cython.locals(count=Py_ssize_t, at=Py_ssize_t, bits=long, first=Py_ssize_t, before=Py_ssize_t,
-               own=long, found=bytearray)
+               own=long, found=bytearray, untouched=long, pairs=long, but=long)
 cdef bytearray _left(Row row, list words)
 
 @cython.locals(place=Py_ssize_t, bits=long)
 cdef Py_ssize_t _listed_on(Row row, list words, Py_ssize_t at)
 
-@cython.locals(row=Row, words=list, left=bytearray, unwanted=Py_ssize_t, reached=bint,
+@cython.locals(row=Row, words=list, left=bytearray, unwanted=Py_ssize_t, reached=bint, placed=long,
+               some_left=bint,
                count=Py_ssize_t, hits=list, mask=long, opening=long,
                negated=Py_ssize_t, before=long, sentence=Py_ssize_t, begin=Py_ssize_t,
                kept=Py_ssize_t, negated_until=Py_ssize_t, covered=Py_ssize_t, items=Py_ssize_t,

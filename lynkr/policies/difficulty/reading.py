@@ -16,6 +16,7 @@ import msgspec
 from lynkr._native.lexicon import has_far_letters
 from lynkr._native.words import CHUNK, END, Row, Walk
 from lynkr.policies.difficulty.lexicon import (
+    AMOUNT,
     ASKS,
     AUTH,
     AUXILIARY,
@@ -55,6 +56,7 @@ from lynkr.policies.difficulty.lexicon import (
     RUN,
     SECRET,
     SMALL_ONES,
+    STACK,
     STOPS,
     TESTS,
     UNIT,
@@ -96,6 +98,7 @@ _NOUNS = AUTH | PAY | DATA | INFRA | SECRET | PROD | TESTS | UNIT | PART | CODE
 _BY_LANGUAGE = DIFFERS | FOREIGN
 _PHRASED = OPENS | LOOSE
 _SILENT = AUXILIARY | BUT | OPENER  # they tell how other words are meant
+_PLACED = ~(AMOUNT | STACK)  # of which not only the number counts
 
 Hit = tuple[int, int, int, str]
 
@@ -108,7 +111,7 @@ class Reading(msgspec.Struct, frozen=True):
     counts: list[int]  # by class
     mask: int  # of all classes that were met
     opening: int  # of the first words' classes
-    hits: list[Hit]  # place, sentence, bits, the list's own word; in the order of places
+    hits: list[Hit]  # place, sentence, bits, the list's own word; in order; no mere amounts
     sentences: int
     questions: int  # sentences that end in a question mark
     asked: list[bool]  # by sentence: whether it does
@@ -311,10 +314,11 @@ def _left(row: Row, words: list[str]) -> bytearray:
     """By word, whether it stands before one that says "not this". Empty where nothing says so."""
     found = bytearray()
     count = row.count
+    untouched, pairs, but = UNTOUCHED, NEGATION | OPENS, BUT  # local: numbers of C when compiled
     for at in range(count):
         bits = row.bits(at)
-        if bits & UNTOUCHED != UNTOUCHED:
-            if not bits & NEGATION or not bits & OPENS or row.pair(at) & UNTOUCHED != UNTOUCHED:
+        if bits & untouched != untouched:
+            if bits & pairs != pairs or row.pair(at) & untouched != untouched:
                 continue
         elif words[at].endswith(_MAY_BE_NOUNS) and not row.after(at) and at + 1 < count:
             continue
@@ -323,7 +327,7 @@ def _left(row: Row, words: list[str]) -> bytearray:
         first = max(-1, at - 1 - _LEFT_WORDS)
         for before in range(at - 1, first, -1):
             own = row.bits(before)
-            if row.after(before) == 2 or own & BUT or words[before] in _KEEPING:
+            if row.after(before) == 2 or own & but or words[before] in _KEEPING:
                 break
             if own & _VERBS and not own & _NOUNS and before < at - 1:
                 break
@@ -361,16 +365,17 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
     last_comma = -9
     language = "?"
     # Local, so that they are numbers of C when compiled.
-    every, phrased, silent = EVERY, _PHRASED, ~_SILENT
+    every, phrased, silent, placed = EVERY, _PHRASED, ~_SILENT, _PLACED & EVERY
     by_language, differs, opener, factoid = _BY_LANGUAGE, DIFFERS, OPENER, FACTOID
     opens, loose = OPENS, LOOSE
     hits_max, opening_words, item_words = _HITS_MAX, _OPENING_WORDS, _ITEM_WORDS
     negated_words = _NEGATED_WORDS
     negation, auxiliary, but, foreign = NEGATION, AUXILIARY, BUT, FOREIGN
     left = _left(row, words) if row.union() & negation else _NONE_LEFT
+    some_left = len(left) > 0
     for at in range(count):
         bits = row.bits(at)
-        if at <= negated_until or (left and left[at]):
+        if at <= negated_until or (some_left and left[at]):
             unwanted += 1
         if bits:
             word = words[at]
@@ -401,13 +406,13 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
                     end, phrase_bits = scan.end, scan.bits
                     if end > covered:
                         covered = end
-                    if at > negated_until and not (left and left[at]):
+                    if at > negated_until and not (some_left and left[at]):
                         if row.first_said(said):
                             row.tally(phrase_bits)
                         mask |= phrase_bits
                         if at < opening_words:
                             opening |= phrase_bits
-                        if kept < hits_max:
+                        if phrase_bits & placed and kept < hits_max:
                             hits.append((at, sentence, phrase_bits, said))
                             kept += 1
                     if phrase_bits & negation and not phrase_bits & auxiliary:
@@ -418,7 +423,7 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
             if bits & negation and at >= covered and not (before | bits) & auxiliary:
                 negated_until = at + negated_words
             elif bits & silent:
-                if at <= negated_until or (left and left[at]):
+                if at <= negated_until or (some_left and left[at]):
                     negated += 1
                 else:
                     if row.first(at):
@@ -426,7 +431,7 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
                     mask |= bits
                     if at < opening_words:
                         opening |= bits
-                    if kept < hits_max:
+                    if bits & placed and kept < hits_max:
                         hits.append((at, sentence, bits, word))
                         kept += 1
         before = bits
@@ -439,7 +444,7 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
                 sentence += 1
                 begin = at + 1
                 run, last_comma = 1, -9
-            elif negated_until < 0 and not (left and left[at]):
+            elif negated_until < 0 and not (some_left and left[at]):
                 run = run + 1 if at - last_comma <= item_words or last_comma < 0 else 2
                 last_comma = at
                 if run > items:
