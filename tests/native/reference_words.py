@@ -81,6 +81,12 @@ class Row:
             self.afters[-1] = 2
             self.asked.append(question)
 
+    def union(self) -> int:
+        found = 0
+        for at in range(self.count):
+            found |= self.bits(at)
+        return found
+
     def bits(self, at: int) -> int:
         return self.values[at] if 0 <= at < self.count else 0
 

@@ -50,7 +50,7 @@ def read(module: Any, lexicon: Any, text: str, inside: bool, whole: bool) -> lis
         told.append(row.first(at))
         row.tally(row.bits(at))
     told += [row.first_said(word) for word in ("fix", "never met", "never met")][1:]
-    told += [row.words, row.asked, row.count, row.sentence, row.tallied(64)]
+    told += [row.union(), row.words, row.asked, row.count, row.sentence, row.tallied(64)]
     return [*told, lexicon.kinds(row.words, 9), lexicon.kinds(row.words, 10_000)]
 
 
