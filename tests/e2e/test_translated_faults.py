@@ -41,7 +41,7 @@ from tests.e2e.agent_failures import (
     TOO_LARGE_PAGE,
 )
 from tests.e2e.agent_plan import Act, Body, Plan
-from tests.e2e.agent_upstream import Instead, Seen
+from tests.e2e.agent_upstream import Instead, Seen, Turn
 from tests.e2e.program import Outcome
 from tests.e2e.test_translation import Scene, assert_claude_done, claude, scene
 
@@ -49,6 +49,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 
 FINAL = test_claude_code.FINAL
 SUMMARY = "A session of the scripted agent"  # what it answers where it may not call tools
+COMPACTING = "Here is the conversation so far"  # how OpenCode asks for one
 STEP, RESULTS = 2, 3  # the third request, and the results that it has
 WHOLE = [0, 1, 2, 3]
 
@@ -435,6 +436,10 @@ async def test_opencode_asks_again(tmp_path: Path) -> None:
     assert len(set(bodies)) == 1 + len(WHOLE)  # the title, and each step
 
 
+def asks_for_a_title(turn: Turn) -> bool:
+    return turn.answer.step < 0 and COMPACTING not in json.dumps(turn.asked.body["messages"][-1])
+
+
 async def test_opencode_compacts_a_prompt_that_does_not_fit(tmp_path: Path) -> None:
     """It asks for a summary, and its model starts again from that.
 
@@ -445,9 +450,10 @@ async def test_opencode_compacts_a_prompt_that_does_not_fit(tmp_path: Path) -> N
         outcome, errors = await opencode(there)
         await there.gateway.stop()
     assert [str(fault) for fault in there.agent.faults] == []
-    title, *session = there.agent.steps
-    assert title == -1
-    assert session == [0, 1, STEP, -1, *WHOLE]
+    # The title is asked for beside the session, so it comes anywhere in it.
+    session = [turn for turn in there.agent.turns if not asks_for_a_title(turn)]
+    assert len(session) == len(there.agent.turns) - 1
+    assert [turn.answer.step for turn in session] == [0, 1, STEP, -1, *WHOLE]
     assert outcome.exit_code == 1
     (error,) = errors
     assert json.loads(error["responseBody"])["error"] == in_openai(
@@ -455,9 +461,9 @@ async def test_opencode_compacts_a_prompt_that_does_not_fit(tmp_path: Path) -> N
     )
     assert chat_clients.OpenCode.said(outcome) == FINAL
     assert ran(there) == sorted([*ONCE, "0", "1a", "1b"])
-    summary = there.agent.turns[4].asked.body
+    summary = session[3].asked.body
     assert "tools" not in summary
-    assert "Here is the conversation so far" in json.dumps(summary["messages"][-1])
+    assert COMPACTING in json.dumps(summary["messages"][-1])
 
 
 async def test_opencode_gives_up_at_once_when_the_request_is_at_fault(tmp_path: Path) -> None:
