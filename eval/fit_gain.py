@@ -144,8 +144,9 @@ def fit(sets: Sequence[Weighed]) -> Gain:
     return _gain(rows.features, rows.gains, ridge, deviation, report)
 
 
-def unseen(sets: Sequence[Weighed]) -> dict[str, Gain]:
-    """Of each question a fit as the committed one, but without the question."""
+def unseen(sets: Sequence[Weighed]) -> tuple[list[Gain], dict[str, int]]:
+    """Fits as the committed one, each without a part of the questions; and of each question the
+    number of the fit that did not see it."""
     ridge = float(str(read_gain().report["ridge"]))
     rows, deviation = _rows(sets), _deviation()
     fits = []
@@ -153,7 +154,7 @@ def unseen(sets: Sequence[Weighed]) -> dict[str, Gain]:
         kept = rows.folds != fold
         fits.append(_gain(rows.features[kept], rows.gains[kept], ridge, deviation, {}))
     prompts = [text for one in sets for text in one.prompts]
-    return {text: fits[fold] for text, fold in zip(prompts, rows.folds, strict=True)}
+    return fits, dict(zip(prompts, rows.folds.tolist(), strict=True))
 
 
 def _gain(

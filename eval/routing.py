@@ -37,7 +37,7 @@ from eval.routing_prompts import (
 from eval.shares import percent, spread
 from lynkr.policies.difficulty.fitted import shipped
 from lynkr.policies.difficulty.score import Scorer, measured, score, scorer
-from lynkr.policies.routing.facts import REASONING, SIMPLE, TIERS, Seen
+from lynkr.policies.routing.facts import REASONING, SIMPLE, TIERS, Score, Seen
 
 GOOD_MIN, UNDER_MAX, DEAR_MAX = 0.90, 0.03, 0.05
 CODING = "coding_workflow.jsonl"
@@ -211,15 +211,10 @@ def _pairs(data: Path | None) -> Table:
     return table
 
 
-def _values(prompts: Sequence[str]) -> tuple[list[float], list[int]]:
-    """Each prompt's score and tier, as the only message of a conversation."""
-    values, tiers = [], []
-    for text in prompts:
-        prompt = Prompt([{"role": "user", "content": text}], (TIERS[SIMPLE],))
-        found = score(read_case(prompt).ask, Seen())
-        values.append(found.value)
-        tiers.append(final_tier(found, Seen()))
-    return values, tiers
+def _alone(text: str, scorer: Scorer) -> Score:
+    """The score of a prompt as the only message of a conversation."""
+    case = read_case(Prompt([{"role": "user", "content": text}], (TIERS[SIMPLE],)))
+    return scorer.score(measured(case.ask, Seen()))
 
 
 def _unseen(sets: Sequence[routing_ranked.Weighed]) -> list[list[float]]:
@@ -227,27 +222,22 @@ def _unseen(sets: Sequence[routing_ranked.Weighed]) -> list[list[float]]:
     if not sets:
         return []
     fitted, exemplars = shipped()
-    gains = fit_gain.unseen([one for one in sets if one.whole])
-    scorers: dict[int, Scorer] = {}
-    values = []
-    for one in sets:
-        found = []
-        for text in one.prompts:
-            gain = gains[text]
-            if id(gain) not in scorers:
-                own = msgspec.structs.replace(fitted, gain=gain.bound)
-                scorers[id(gain)] = Scorer(own, exemplars)
-            case = read_case(Prompt([{"role": "user", "content": text}], (TIERS[SIMPLE],)))
-            found.append(scorers[id(gain)].score(measured(case.ask, Seen())).value)
-        values.append(found)
-    return values
+    gains, numbers = fit_gain.unseen([one for one in sets if one.whole])
+    scorers = [
+        Scorer(msgspec.structs.replace(fitted, gain=gain.bound), exemplars) for gain in gains
+    ]
+    return [[_alone(text, scorers[numbers[text]]).value for text in one.prompts] for one in sets]
 
 
 def _ranked(data: Path | None) -> list[Table]:
     sets = routing_ranked.sets_of(data)
     rows = routing_ranked.arena_of(data)
-    values, tiers = _values([row.prompt for row in rows])
+    scores = [_alone(row.prompt, scorer()) for row in rows]
     return [
         routing_ranked.weak_strong(sets, _unseen(sets)),
-        routing_ranked.arena(rows, values, tiers),
+        routing_ranked.arena(
+            rows,
+            [score.value for score in scores],
+            [final_tier(score, Seen()) for score in scores],
+        ),
     ]

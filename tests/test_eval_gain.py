@@ -66,8 +66,10 @@ def test_no_question_is_ranked_by_a_fit_that_saw_it(monkeypatch: pytest.MonkeyPa
         return whole(features, gains, ridge, deviation)
 
     monkeypatch.setattr(fit_gain, "_ridge", spied)
-    found = fit_gain.unseen([one, two])
+    fits, found = fit_gain.unseen([one, two])
     assert set(found) == set(one.prompts)
+    assert len(fits) == fit_gain.FOLDS
+    assert [found[text] for text in one.prompts] == rows.folds[:128].tolist()
     assert sizes == [256 - int((rows.folds == fold).sum()) for fold in range(fit_gain.FOLDS)]
 
 

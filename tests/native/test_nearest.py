@@ -16,18 +16,13 @@ from lynkr._native import nearest as module
 from lynkr._native.embed import StaticModel, similarity
 from lynkr._native.nearest import Vectors, cosine, quantised
 from tests.native import reference_nearest as reference
-
-LEVELS = (0, 1, 2)
+from tests.native.levels import LEVELS, at_level
 
 
 @pytest.fixture(params=LEVELS)
 def level(request: pytest.FixtureRequest) -> Iterator[int]:
-    used = module.use(request.param)
-    if used != request.param:
-        module.use(max(LEVELS))
-        pytest.skip("this machine has no such instructions")
-    yield used
-    module.use(max(LEVELS))
+    with at_level(module.use, request.param) as used:
+        yield used
 
 
 def rows(count: int, dim: int, seed: int = 1) -> list[bytes]:

@@ -17,8 +17,8 @@ from lynkr._native.nearest import quantised
 from lynkr._native.weigh import Voters, Weights, chance
 from tests.native import reference_nearest
 from tests.native import reference_weigh as reference
+from tests.native.levels import LEVELS, at_level
 
-LEVELS = (0, 1, 2)
 RULE = (5, 0.1, 4.0, 13.3, (-0.2, 3.5, 6.0), 0.4)
 NAMES = ("size", "depth", "risk", "meaning")
 TERMS = (
@@ -34,12 +34,8 @@ WEIGHTS = Weights(TERMS, POINTS, NAMES, USUAL, 0.45)
 
 @pytest.fixture(params=LEVELS)
 def level(request: pytest.FixtureRequest) -> Iterator[int]:
-    used = module.use(request.param)
-    if used != request.param:
-        module.use(max(LEVELS))
-        pytest.skip("this machine has no such instructions")
-    yield used
-    module.use(max(LEVELS))
+    with at_level(module.use, request.param) as used:
+        yield used
 
 
 def floats(random: Random, dim: int) -> bytes:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import msgspec
 
 from lynkr._native.weigh import Voters
-from lynkr._native.weigh import chance as chance  # of log odds, 0 to 1
 from lynkr.policies.difficulty.fitted import Exemplars, IntentRule
 from lynkr.transforms.tools.nearness import packaged
 

@@ -54,7 +54,7 @@ def own_text(text: str, paths: list[tuple[int, str]]) -> tuple[str, int, int, in
     if '"' in text:
         text, size = _between(text, '"', paths)
         quoted += size
-    if "'" in text and _opens(text):
+    if "'" in text and (" '" in text or text[0] == "'"):
         text, size = _pairs(" " + text, " '", "'", paths)
         quoted += size
     if not text.isascii():
@@ -69,71 +69,38 @@ def _own_lines(text: str) -> tuple[str, int, int]:
     """The text without pasted lines, if anything is left then, and of empty ones no more than one
     together; the characters pasted; lines of lists. No pair of quotation marks reaches beyond an
     empty line, so these stay."""
-    kept: list[str] = []
+    own: list[str] = []
     pasted = bullets = 0
-    begin = first = 0  # of what is kept since the last line that was not; of the line
-    any_kept = filled = False  # some line was kept; the last of them is not empty
-    size = len(text)
-    while first <= size:
-        last = text.find("\n", first)
-        if last < 0:
-            last = size
-        keep = True
-        if last == first:
-            keep = filled
-            filled = False
-        elif _suspect(text, first, last):
-            line = text[first:last]
-            if _BULLET.match(line) is not None:
-                bullets += 1
-                filled = True
-            elif last - first <= _LINE_MAX and _PASTED.match(line) is not None:
-                pasted += last - first
-                keep = False
-            else:
-                filled = True
+    for line in text.split("\n"):
+        if not line:
+            if own and own[-1]:
+                own.append(line)
+        elif not _suspect(line):
+            own.append(line)
+        elif _BULLET.match(line) is not None:
+            bullets += 1
+            own.append(line)
+        elif len(line) <= _LINE_MAX and _PASTED.match(line) is not None:
+            pasted += len(line)
         else:
-            filled = True
-        if keep:
-            any_kept = True
-        else:
-            kept.append(text[begin:first])
-            begin = last + 1
-        first = last + 1
-    if not any_kept or not kept:
-        return text, pasted, bullets
-    if begin <= size:  # the last line is kept
-        kept.append(text[begin:])
-        return "".join(kept), pasted, bullets
-    return "".join(kept)[:-1], pasted, bullets
+            own.append(line)
+    return "\n".join(own) if own else text, pasted, bullets
 
 
-def _suspect(text: str, first: int, last: int) -> bool:
+def _suspect(line: str) -> bool:
     """Whether a line may be of a list, a log or a program. It is, if one of the two expressions
     matches, which take 1 us to say no: each branch of them begins or ends with what is looked for
     here."""
-    char = text[first]
+    char = line[0]
     if char.isspace() or char in "-*•[$>#%@+}])|<" or char.isdecimal():
         return True
-    if last - first > _LINE_MAX:
+    if len(line) > _LINE_MAX:
         return False
-    if text[last - 1] in "(){};:=":
+    if line[len(line) - 1] in "(){};:=":
         return True
-    if char in "aFTCDIWEpe" and text.startswith(_LOGGED, first):
+    if char in "aFTCDIWEpe" and line.startswith(_LOGGED):
         return True
-    return text.find(": ", first, last) >= 0 and (
-        text.find("Error: ", first, last) >= 0 or text.find("Exception: ", first, last) >= 0
-    )
-
-
-def _opens(text: str) -> bool:
-    """Whether an apostrophe begins a word."""
-    at = text.find("'")
-    while at >= 0:
-        if at == 0 or text[at - 1] == " ":
-            return True
-        at = text.find("'", at + 1)
-    return False
+    return ": " in line and ("Error: " in line or "Exception: " in line)
 
 
 def _between(text: str, mark: str, paths: list[tuple[int, str]]) -> tuple[str, int]:

@@ -98,7 +98,7 @@ _NOUNS = AUTH | PAY | DATA | INFRA | SECRET | PROD | TESTS | UNIT | PART | CODE
 _BY_LANGUAGE = DIFFERS | FOREIGN
 _PHRASED = OPENS | LOOSE
 _SILENT = AUXILIARY | BUT | OPENER  # they tell how other words are meant
-_PLACED = ~(AMOUNT | STACK)  # of which not only the number counts
+_PLACED = EVERY & ~(AMOUNT | STACK)  # of which not only the number counts
 
 Hit = tuple[int, int, int, str]
 
@@ -129,7 +129,18 @@ class Reading(msgspec.Struct, frozen=True):
 class _Scan:
     """A reading under way."""
 
-    __slots__ = ("bits", "end", "numbers", "paths", "row", "size", "symbols")
+    __slots__ = (
+        "bits",
+        "end",
+        "hits",
+        "mask",
+        "numbers",
+        "opening",
+        "paths",
+        "row",
+        "size",
+        "symbols",
+    )
 
     def __init__(self) -> None:
         self.row = Row(LEXICON)
@@ -138,6 +149,8 @@ class _Scan:
         self.numbers = 0
         self.size = 0
         self.end = self.bits = 0  # of the last phrase
+        self.mask = self.opening = 0
+        self.hits: list[Hit] = []
 
 
 def read(text: str) -> Reading:
@@ -351,25 +364,32 @@ def _listed_on(row: Row, words: list[str], at: int) -> int:
     return -1
 
 
+def _met(scan: _Scan, at: int, sentence: int, bits: int, said: str) -> None:
+    """Note a word or a phrase that is meant."""
+    scan.mask |= bits
+    if at < _OPENING_WORDS:
+        scan.opening |= bits
+    if bits & _PLACED and len(scan.hits) < _HITS_MAX:
+        scan.hits.append((at, sentence, bits, said))
+
+
 def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
     """Put together what was met: phrases before words, without what is negated."""
     row = scan.row
     words = row.words
     count = row.count
-    hits: list[Hit] = []
-    mask = opening = negated = before = 0
-    sentence = begin = kept = unwanted = 0
+    negated = before = 0
+    sentence = begin = unwanted = 0
     negated_until = -1
     covered = -1  # the end of the last phrase
     items = run = 1
     last_comma = -9
     language = "?"
     # Local, so that they are numbers of C when compiled.
-    every, phrased, silent, placed = EVERY, _PHRASED, ~_SILENT, _PLACED & EVERY
+    every, phrased, silent = EVERY, _PHRASED, ~_SILENT
     by_language, differs, opener, factoid = _BY_LANGUAGE, DIFFERS, OPENER, FACTOID
     opens, loose = OPENS, LOOSE
-    hits_max, opening_words, item_words = _HITS_MAX, _OPENING_WORDS, _ITEM_WORDS
-    negated_words = _NEGATED_WORDS
+    item_words, negated_words = _ITEM_WORDS, _NEGATED_WORDS
     negation, auxiliary, but, foreign = NEGATION, AUXILIARY, BUT, FOREIGN
     left = _left(row, words) if row.union() & negation else _NONE_LEFT
     some_left = len(left) > 0
@@ -409,12 +429,7 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
                     if at > negated_until and not (some_left and left[at]):
                         if row.first_said(said):
                             row.tally(phrase_bits)
-                        mask |= phrase_bits
-                        if at < opening_words:
-                            opening |= phrase_bits
-                        if phrase_bits & placed and kept < hits_max:
-                            hits.append((at, sentence, phrase_bits, said))
-                            kept += 1
+                        _met(scan, at, sentence, phrase_bits, said)
                     if phrase_bits & negation and not phrase_bits & auxiliary:
                         negated_until = end + negated_words
                     bits &= ~negation
@@ -428,12 +443,7 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
                 else:
                     if row.first(at):
                         row.tally(bits)
-                    mask |= bits
-                    if at < opening_words:
-                        opening |= bits
-                    if bits & placed and kept < hits_max:
-                        hits.append((at, sentence, bits, word))
-                        kept += 1
+                    _met(scan, at, sentence, bits, word)
         before = bits
         after = row.after(at)
         if after:
@@ -455,22 +465,22 @@ def _gather(scan: _Scan, quoted: int, pasted: int, bullets: int) -> Reading:
         if asked[place]:
             questions += 1
     return Reading(
-        words,
-        count + scan.size - unwanted,
-        row.tallied(len(CLASSES)),
-        mask,
-        opening,
-        hits,
-        max(1, sentence),
-        questions,
-        asked,
-        items,
-        bullets,
-        scan.paths,
-        scan.symbols,
-        scan.numbers,
-        quoted,
-        pasted,
-        negated,
-        "" if language == "?" else language,
+        words=words,
+        size=count + scan.size - unwanted,
+        counts=row.tallied(len(CLASSES)),
+        mask=scan.mask,
+        opening=scan.opening,
+        hits=scan.hits,
+        sentences=max(1, sentence),
+        questions=questions,
+        asked=asked,
+        items=items,
+        bullets=bullets,
+        paths=scan.paths,
+        symbols=scan.symbols,
+        numbers=scan.numbers,
+        quoted=quoted,
+        pasted=pasted,
+        negated=negated,
+        language="" if language == "?" else language,
     )

@@ -125,7 +125,6 @@ class Scorer:
             fitted.intent.usual,
         )
         self._usual = self._sums.scored(fitted.usual, fitted.intent.usual)[0]
-        self._bands = fitted.bands
 
     def score(self, found: Measured) -> Score:
         if found.basis == "closing":
@@ -159,7 +158,7 @@ class Scorer:
         return rule.usual + rule.foreign * (intent - rule.usual)
 
     def tier(self, value: float) -> int:
-        bands = self._bands
+        bands = self.fitted.bands
         return int(value >= bands[0]) + int(value >= bands[1]) + int(value >= bands[2])
 
     def contributions(self, score: Score) -> list[tuple[str, float]]:

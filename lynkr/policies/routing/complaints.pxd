@@ -3,13 +3,13 @@ cimport cython
 
 from lynkr._native.phrases cimport Phrases, plain
 
-cdef Phrases _HOLDS, _PLAIN_HOLDS, _OPENERS
+cdef Phrases _HOLDS, _PLAIN_HOLDS
 cdef dict _BEGINS, _ANSWERS
 cdef frozenset _FILLERS
-cdef str _STOPS, _SHORT, _FILLER_LETTERS, _ANSWER_LETTERS
-cdef Py_ssize_t _HEAD_CHARS, _SAME_CHARS, _LETTERS, _FILLER_MAX
+cdef str _STOPS
+cdef Py_ssize_t _HEAD_CHARS, _SAME_CHARS, _LETTERS
 
-@cython.locals(head=str, size=Py_ssize_t, first=Py_UCS4)
+@cython.locals(head=str, size=Py_ssize_t)
 cpdef bint complains(str text, str before)
 
 @cython.locals(words=str, size=Py_ssize_t, char=Py_UCS4)

@@ -59,34 +59,19 @@ _BEGINS = _by_first([phrase for row in LANGUAGES for phrase in row.begins])
 _ANSWERS = _by_first([phrase for row in LANGUAGES for phrase in row.answers])
 
 
-# What no phrase begins like need not be compared with each of them.
-_OPENERS = Phrases([phrase for row in LANGUAGES for phrase in row.begins if len(phrase) > 2])
-_SHORT = "".join(phrase[0] for row in LANGUAGES for phrase in row.begins if len(phrase) < 3)
-_FILLER_LETTERS = "".join(sorted({word[0] for word in _FILLERS}))
-_FILLER_MAX = max(map(len, _FILLERS))
-_ANSWER_LETTERS = "".join(_ANSWERS)
-
-
 def complains(text: str, before: str) -> bool:
     """``text``: the user's own words; ``before``: the end of the answer that they follow."""
     head = _plain(text[:_HEAD_CHARS])
     for _ in range(2):
-        if not head or head[0] not in _FILLER_LETTERS:
-            break
         size = _word(head)
-        if not 0 < size <= _FILLER_MAX or head[:size] not in _FILLERS:
+        if not size or head[:size] not in _FILLERS:
             break
         head = head[size:].lstrip(_STOPS + " ")
     if not head:
         return False
-    first = head[0]
-    if (first in _SHORT or _OPENERS.begin(head)) and _begins(head, _BEGINS, True):
+    if _begins(head, _BEGINS, True):
         return True
-    if (
-        first in _ANSWER_LETTERS
-        and not before.rstrip().endswith(_ASKS)
-        and _begins(head, _ANSWERS, False)
-    ):
+    if _begins(head, _ANSWERS, False) and not before.rstrip().endswith(_ASKS):
         return True
     return _PLAIN_HOLDS.any(head) if head.isascii() else _HOLDS.any(head)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lynkr.policies.routing.facts import TIERS, Seen
+from lynkr.policies.routing.facts import Seen
 from lynkr.policies.routing.offers import Offer, Offers, of_tier, place_of
 
 # Of the context window. Prompt tokens are estimated: within 10 % on 19 of 20 texts where the
@@ -28,9 +28,6 @@ class Pick(NamedTuple):
     tier: int
     place: int  # in the tier; -1: nothing at all is offered
     why: str
-
-
-_FIRST = tuple(Pick(tier, 0, "") for tier in range(len(TIERS)))
 
 
 def lack(offer: Offer, seen: Seen) -> str:
@@ -85,7 +82,7 @@ def pick(offers: Offers, tier: int, seen: Seen, keep: int = 0, *, held: bool = F
             if place >= 0 and not lack(offers[other][place], seen):
                 return Pick(other, place, _why(offers, tier, seen))
     if _best(chain, seen) == 0:  # as a rule
-        return _FIRST[tier] if tier < len(_FIRST) else Pick(tier, 0, "")
+        return Pick(tier, 0, "")
     order = [*range(tier, len(offers)), *range(min(tier, len(offers)) - 1, -1, -1)]
     for other in order:
         index = _best(offers[other], seen)

@@ -13,8 +13,6 @@ from lynkr.policies.routing.facts import TIERS, Floor, Pin, Score, Switch
 
 LENGTH_MAX = 200
 _NAMED = 3  # parts named of a score: two dimensions at least
-_MOST = 100  # points; such scores are written once, as each decision says its own
-_WHOLE = tuple(f"{number}" for number in range(_MOST + 1))
 
 
 def sentence(text: str) -> str:
@@ -43,12 +41,7 @@ def measured(score: Score | None) -> str:
     of = " of what was proposed" if score.basis == "proposal" else ""
     named = leading(score, _NAMED)
     most = f"; most from {named}" if named else ""
-    return f"score {_whole(score.value)}{of} in bands {_bands(scorer().fitted.bands)}{most}"
-
-
-def _whole(value: float) -> str:
-    """``{value:.0f}``."""
-    return _WHOLE[round(value)] if 0.0 < value <= _MOST else f"{value:.0f}"
+    return f"score {score.value:.0f}{of} in bands {_bands(scorer().fitted.bands)}{most}"
 
 
 @functools.cache
@@ -58,7 +51,7 @@ def _bands(bands: tuple[float, float, float]) -> str:
 
 def floored(floor: Floor | None, score: Score | None) -> str:
     """A rule over the score; ``None`` is plan mode's."""
-    over = f" over score {_whole(score.value)}" if score is not None else ""
+    over = f" over score {score.value:.0f}" if score is not None else ""
     if floor is None:
         return f"plan mode{over}"
     word = f" ({_word(floor)})" if floor.word else ""

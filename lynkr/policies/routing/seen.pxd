@@ -14,8 +14,8 @@ cdef tuple _CLIENTS, _ENDS
 cpdef tuple facts_of(str api, bytes body, Layout layout, str side)
 
 @cython.locals(
-    messages=list, replied=Py_ssize_t, images=Py_ssize_t, counted=tuple, outcomes=tuple,
-    typed=bint, retried=bint
+    messages=list, replied=Py_ssize_t, ended=Py_ssize_t, turns=Py_ssize_t, calls=Py_ssize_t,
+    images=Py_ssize_t, image_bytes=Py_ssize_t, typed=bint, retried=bint
 )
 cdef object _seen(bytes body, Layout layout, str side, object said)
 

@@ -70,9 +70,11 @@ def _seen(body: bytes, layout: Layout, side: str, said: Asked) -> Seen:
     messages, ask = layout.message_list, said.ask
     replied = _replied(layout)
     typed = said.at > replied
-    counted = _counted(body, layout, said.at)
-    outcomes = _outcomes(body, layout, replied, said.before if typed else said.at)
-    images = counted[2]
+    ended = said.before if typed else said.at
+    turns, calls, images, image_bytes = _counted(body, layout, said.at)
+    results, errors, invalid, edits, edit_failures, errors_in_row, edit_failures_in_row = _outcomes(
+        body, layout, replied, ended
+    )
     retried = (
         typed
         and replied >= 0
@@ -81,23 +83,29 @@ def _seen(body: bytes, layout: Layout, side: str, said: Asked) -> Seen:
             or bool(ask.earlier and repeats(ask.text, ask.earlier[0]))
         )
     )
-    return Seen(  # in the order of its fields: names cost 2 us where the caches are cold
-        side,
-        typed,
-        counted[0],  # turns
-        len(messages),
-        len(layout.tool_list) or _additional(body, layout),
-        counted[1],  # calls
-        planning(body, layout),
-        compacted(body, layout),
-        images > 0,
-        _thinking(body, layout),
-        _structured(body, layout),
-        _output_tokens(body, layout),
-        (len(body) - counted[3]) // TOKEN_BYTES + images * IMAGE_TOKENS,
-        *outcomes,  # results to edit_failures_in_row
-        _loops(body, layout, said.before if typed else said.at),
-        retried,
+    return Seen(
+        side=side,
+        typed=typed,
+        turns=turns,
+        messages=len(messages),
+        tools=len(layout.tool_list) or _additional(body, layout),
+        calls=calls,
+        planning=planning(body, layout),
+        compacted=compacted(body, layout),
+        images=images > 0,
+        thinking=_thinking(body, layout),
+        structured=_structured(body, layout),
+        output_tokens=_output_tokens(body, layout),
+        prompt_tokens=(len(body) - image_bytes) // TOKEN_BYTES + images * IMAGE_TOKENS,
+        results=results,
+        errors=errors,
+        invalid=invalid,
+        edits=edits,
+        edit_failures=edit_failures,
+        errors_in_row=errors_in_row,
+        edit_failures_in_row=edit_failures_in_row,
+        loops=_loops(body, layout, ended),
+        retried=retried,
     )
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from lynkr._native.nearest import quantised
+from lynkr._native.weigh import chance
 from lynkr.policies.difficulty.fitted import (
     HERE,
     Exemplars,
@@ -15,7 +16,7 @@ from lynkr.policies.difficulty.fitted import (
     shipped,
     unpacked,
 )
-from lynkr.policies.difficulty.intent import HEAD_CHARS, TAIL_CHARS, Space, chance, embedded
+from lynkr.policies.difficulty.intent import HEAD_CHARS, TAIL_CHARS, Space, embedded
 
 EASY = ("what port does redis use", "hello there", "what does git stash do")
 HARD = (
